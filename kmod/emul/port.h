@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the decoder and the executor need from their surroundings, in the
+ * kernel and in userspace.
+ *
+ * The same sources are compiled into hv.ko and into the host-built unit tests
+ * and fuzzers (-DVHM_USERSPACE). This file is the only one that knows which.
+ */
+#ifndef VHM_EMUL_PORT_H
+#define VHM_EMUL_PORT_H
+
+#ifdef VHM_USERSPACE
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t s8;
+typedef int16_t s16;
+typedef int32_t s32;
+typedef int64_t s64;
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define fallthrough __attribute__((__fallthrough__))
+#ifndef container_of
+#define container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
+#endif
+
+#else
+
+#include <linux/compiler.h>
+#include <linux/container_of.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+#endif
+
+#endif
