@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything that differs between host kernels, or works round a symbol that
+ * a module may not use. Nothing else in kmod/ tests kernel versions.
+ */
+#ifndef VHM_HOST_H
+#define VHM_HOST_H
+
+#include <linux/eventfd.h>
+#include <linux/hrtimer.h>
+#include <linux/mm_types.h>
+#include <linux/types.h>
+#include <linux/version.h>
+#include <asm/msr.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
+typedef int vhm_young_t;	/* what the notifier's young callbacks return */
+#else
+typedef bool vhm_young_t;
+#endif
+
+static inline u64 vhm_rdmsr(u32 msr)
+{
+	u32 lo, hi;
+
+	rdmsr(msr, lo, hi);
+	return lo | (u64)hi << 32;
+}
+
+static inline void vhm_wrmsr(u32 msr, u64 val)
+{
+	wrmsr(msr, (u32)val, (u32)(val >> 32));
+}
+
+/** vhm_rdmsr_safe: 0, or -EIO when the MSR does not exist. */
+static inline int vhm_rdmsr_safe(u32 msr, u64 *val)
+{
+	u32 lo, hi;
+	int r = rdmsr_safe(msr, &lo, &hi);
+
+	*val = lo | (u64)hi << 32;
+	return r;
+}
+
+/** vhm_hrtimer_setup: hard-interrupt timer on the monotonic clock. */
+void vhm_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*fn)(struct hrtimer *));
+
+/** vhm_eventfd_signal: add one to the counter. Any context. */
+void vhm_eventfd_signal(struct eventfd_ctx *ctx);
+
+/* ---- work a task must do before it may enter a guest ---------------------- */
+struct vhm_xfer;
+struct vhm_xfer *vhm_xfer_alloc(void);		/* NULL: no memory */
+void vhm_xfer_free(struct vhm_xfer *xfer);
+/** vhm_xfer_pending: interrupts off. */
+bool vhm_xfer_pending(void);
+/** vhm_xfer_work: interrupts on. 0, or -EINTR with a signal pending. */
+int vhm_xfer_work(struct vhm_xfer *xfer);
+
+/* ---- guest memory ---------------------------------------------------------- */
+/** vhm_host_level: level of the VMM's own mapping of hva: 0 none, 1 4K, 2 2M, 3 1G. */
+int vhm_host_level(struct mm_struct *mm, unsigned long hva);
+/**
+ * vhm_host_pfnmap: frame behind a mapping without struct page (VM_PFNMAP).
+ * Faults it in for writing when asked. *writable tells what the mapping
+ * allows. 0, -EFAULT, -EAGAIN (try again).
+ */
+int vhm_host_pfnmap(struct mm_struct *mm, unsigned long hva, bool write,
+		    u64 *pfn, bool *writable);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Guest memory: slots, second-level tables, translation and access.
+ *
+ * This room knows table formats, not vendors. Guest RAM is the VMM's own
+ * mapping; entries are filled on fault from the VMM's page tables without
+ * pins and dropped by MMU notifiers.
+ */
+#ifndef VHM_MMU_H
+#define VHM_MMU_H
+
+#include <linux/mmu_notifier.h>
+#include <linux/kvm.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct vhm_vm;
+struct vhm_vcpu;
+struct vhm_fault;
+
+#define VHM_MAX_SLOTS	509
+
+/*
+ * A slot: guest frames [gfn, gfn + npages) are the VMM's memory from hva on.
+ * Immutable once published, but for the bitmap's bits.
+ */
+struct vhm_memslot {
+	u64 gfn;
+	u64 npages;
+	unsigned long hva;
+	u32 flags;			/* KVM_MEM_* */
+	u32 id;
+	unsigned long *dirty_bitmap;	/* bits set atomically, NULL when not logging */
+};
+
+/*
+ * All slots, sorted by gfn, replaced whole. Readers: srcu (may sleep), or
+ * inside a section (interrupts off; the writer calls vhm_sections_wait()).
+ */
+struct vhm_slots {
+	u32 n;
+	u32 generation;			/* changes with every replacement */
+	struct vhm_memslot slot[];
+};
+
+struct vhm_mem {
+	struct mutex slots_lock;	/* serialises slot changes and dirty log */
+	struct vhm_slots __rcu *slots;
+	rwlock_t lock;			/* tables: read to install a leaf, write to remove */
+	u64 root_pa;			/* constant: one root per VM with nested paging */
+	unsigned long invalidate_seq;	/* under lock for writing */
+	int invalidating;		/* ranges being dropped, under lock for writing */
+	unsigned long inv_start, inv_end;	/* their hull (hva), under lock for writing */
+	struct mmu_notifier notifier;
+	bool notifier_on;
+	atomic_long_t n_tables;		/* table pages in use */
+};
+
+/* Spare table pages, filled with sleeping allowed, used under mem->lock. */
+#define VHM_PT_CACHE	5
+struct vhm_pt_cache {
+	int n;
+	void *page[VHM_PT_CACHE];
+};
+
+/*
+ * A second-level entry format. Levels: 1 is 4 KiB, 2 is 2 MiB, 3 is 1 GiB.
+ * All functions are pure.
+ */
+struct vhm_pte_fmt {
+	int levels;
+	u64 (*make_table)(u64 table_pa);
+	u64 (*make_leaf)(u64 pa, int level, bool write, bool exec, bool mmio_uncached);
+	bool (*present)(u64 pte);
+	bool (*leaf)(u64 pte, int level);
+	bool (*writable)(u64 pte);
+	u64 (*pa)(u64 pte);
+	u64 (*write_protect)(u64 pte);
+	bool (*accessed)(u64 pte);
+	u64 (*clear_accessed)(u64 pte);
+	bool (*dirty)(u64 pte);
+	u64 (*clear_dirty)(u64 pte);
+};
+extern const struct vhm_pte_fmt vhm_fmt_npt;
+
+/* vhm_mmu_fault() beyond enum vhm_next and -errno: no memory there. */
+#define VHM_FAULT_MMIO	16
+
+/** vhm_mem_init: empty slots, root table, notifier on current->mm. -ENOMEM, -EINTR. */
+int vhm_mem_init(struct vhm_vm *vm);
+/** vhm_mem_destroy: no vCPU runs or will; frees all. Process. */
+void vhm_mem_destroy(struct vhm_vm *vm);
+
+/**
+ * vhm_mem_set_region: KVM_SET_USER_MEMORY_REGION. Process. -EINVAL alignment,
+ * range, flags, slot number, resize; -EEXIST overlap; -ENOMEM.
+ */
+int vhm_mem_set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_region *r);
+
+/** vhm_mem_dirty_log: KVM_GET_DIRTY_LOG. -ENOENT no such slot or not logging, -EFAULT. */
+int vhm_mem_dirty_log(struct vhm_vm *vm, struct kvm_dirty_log *log);
+
+/**
+ * vhm_mmu_fault: second-level fault with interrupts on, srcu held. VHM_RESUME
+ * when mapped or to be tried again, VHM_FAULT_MMIO when no slot backs the
+ * frame (or a write hit a read-only slot), -EFAULT when the VMM's mapping is
+ * not there or forbids it, -EINTR, -ENOMEM, -EHWPOISON.
+ */
+int vhm_mmu_fault(struct vhm_vcpu *vcpu, const struct vhm_fault *f);
+
+/** vhm_pt_cache_free: at vCPU destruction. */
+void vhm_pt_cache_free(struct vhm_pt_cache *cache);
+
+/** vhm_slot_find: the slot of a frame or NULL; srcu or section. */
+const struct vhm_memslot *vhm_slot_find(struct vhm_vm *vm, u64 gfn);
+
+/* ---- access.c: guest-physical access --------------------------------------
+ * len bytes, crossing pages and slots allowed. The non-nofault forms may
+ * sleep and need srcu and current->mm == vm->mm; the nofault ones are for the
+ * section. 0, or -EFAULT (no slot, read-only slot, VMM mapping absent).
+ * Writes mark the dirty log.
+ */
+int vhm_gpa_read(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len);
+int vhm_gpa_write(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len);
+int vhm_gpa_read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len);
+int vhm_gpa_write_nofault(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len);
+/**
+ * vhm_gpa_cmpxchg: atomic compare and exchange of 1,2,4,8 bytes, naturally
+ * aligned, on RAM. 0 exchanged, 1 differed (*old updated), -EFAULT.
+ */
+int vhm_gpa_cmpxchg(struct vhm_vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size);
+/** vhm_mark_dirty: log one frame. srcu or section. */
+void vhm_mark_dirty(struct vhm_vm *vm, u64 gfn);
+
+/* ---- walk.c: the guest's own tables ---------------------------------------
+ * Every paging mode (none, 2-level, PAE, 4- and 5-level), permission checks as
+ * the access asks (SMEP, SMAP with rflags.AC, WP, NXE, U/S), accessed and
+ * dirty bits set when the access is real (not nofault).
+ */
+struct vhm_walk {
+	u64 gpa;		/* out */
+	u32 error;		/* out: page-fault error code when the walk fails */
+	bool writable, user;	/* out: permissions of the translation */
+};
+/**
+ * vhm_gva_to_gpa: translate a linear address. access: VHM_ACC_*. 0; 1: guest
+ * page fault, w->error holds the code; -EFAULT: a table lies outside RAM
+ * (or, nofault, cannot be read now).
+ */
+int vhm_gva_to_gpa(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
+		   struct vhm_walk *w);
+
+#endif

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The objects of hv: a VM, its vCPUs, guest state, exits and events.
+ *
+ * A vCPU is a file whose owner thread sits in KVM_RUN; nearly all its fields
+ * belong to whoever holds vcpu->mutex. What other threads and interrupts may
+ * touch is said field by field, with these letters:
+ *   [c] constant once published      [m] vcpu->mutex      [v] vm->lock
+ *   [a] atomic, any context          [o] owner thread only, also in a section
+ * Lock order is in LOCKING.md.
+ */
+#ifndef VHM_H
+#define VHM_H
+
+#include <linux/hrtimer.h>
+#include <linux/kvm.h>
+#include <linux/kernel.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/rcuwait.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <linux/types.h>
+
+#include "emul/emul.h"
+#include "irq/irq.h"
+#include "mmu/mmu.h"
+#include "ops.h"
+
+#define VHM_MAX_VCPUS		64
+#define VHM_MAX_CPUID		100	/* entries KVM_SET_CPUID2 takes */
+
+/* ---- guest state ------------------------------------------------------- */
+
+/*
+ * Segment numbers: enum vhm_sreg of emul.h (instruction-encoding order), then
+ * the system ones. A descriptor cache is emul.h's struct vhm_seg (base, limit
+ * in bytes, sel, attr); attr has emul.h's VHM_SEG_* bits and these.
+ */
+enum { VHM_LDTR = VHM_NR_SREG, VHM_TR, VHM_NR_SEGS };
+
+#define VHM_SEG_DPL_SHIFT	5
+#define VHM_SEG_DPL		0x060
+#define VHM_SEG_AVL		0x100
+#define VHM_SEG_G		0x800
+#define VHM_SEG_UNUSABLE	0x1000	/* hv's own mark; SVM: P clear */
+
+/* Groups of struct vhm_state that move between memory and hardware together. */
+#define VHM_ST_CR	BIT(0)	/* cr0 cr2 cr3 cr4 efer */
+#define VHM_ST_CODE	BIT(1)	/* seg[CS], seg[SS], cpl */
+#define VHM_ST_SEG	BIT(2)	/* the other segments */
+#define VHM_ST_DT	BIT(3)	/* gdt, idt */
+#define VHM_ST_SYS	BIT(4)	/* SYSCALL, SYSENTER, KERNEL_GS_BASE, PAT, DEBUGCTL */
+#define VHM_ST_DR	BIT(5)	/* dr6, dr7 */
+#define VHM_ST_TSC	BIT(6)	/* tsc_offset (store only) */
+#define VHM_ST_ALL	(BIT(7) - 1)
+
+struct vhm_state {
+	u64 cr0, cr2, cr3, cr4, efer;	/* as the guest sees them */
+	struct vhm_seg seg[VHM_NR_SEGS];
+	u8 cpl;
+	struct { u64 base; u16 limit; } gdt, idt;
+	u64 star, lstar, cstar, sfmask, kernel_gs_base;
+	u64 sysenter_cs, sysenter_esp, sysenter_eip;
+	u64 pat, debugctl;
+	u64 dr6, dr7;
+	u64 tsc_offset;
+};
+
+/* ---- exits ------------------------------------------------------------- */
+
+enum vhm_exit_kind {
+	VHM_X_NONE,		/* nothing to do: enter again */
+	VHM_X_HOST_EVENT,	/* interrupt, NMI, SMI, INIT of the host: leave the section */
+	VHM_X_CPUID, VHM_X_HLT, VHM_X_PAUSE, VHM_X_INVD, VHM_X_WBINVD,
+	VHM_X_RDPMC, VHM_X_RDTSC, VHM_X_RDTSCP, VHM_X_XSETBV, VHM_X_INVLPG,
+	VHM_X_MONITOR, VHM_X_MWAIT, VHM_X_RSM, VHM_X_UD,	/* UD: inject #UD */
+	VHM_X_HYPERCALL,
+	VHM_X_IO, VHM_X_MSR, VHM_X_CR, VHM_X_DR,
+	VHM_X_FAULT,		/* second-level translation fault */
+	VHM_X_EXCEPTION, VHM_X_TASK_SWITCH,
+	VHM_X_IRQ_WINDOW, VHM_X_NMI_WINDOW,
+	VHM_X_SHUTDOWN,		/* triple fault */
+	VHM_X_FAIL_ENTRY,	/* the hardware refused the guest state */
+	VHM_X_UNKNOWN,
+	VHM_X_NR
+};
+
+/*
+ * Access bits of a second-level fault, also asked of gva translation: emul.h's
+ * VHM_ACC_READ, VHM_ACC_WRITE, VHM_ACC_EXEC, and these.
+ */
+#define VHM_ACC_USER	0x10
+#define VHM_ACC_PRESENT	0x20	/* out: an entry was there, permission was not */
+#define VHM_ACC_WALK	0x40	/* the access was to the guest's own page table */
+
+struct vhm_fault { u64 gpa; u32 access; };
+struct vhm_io {
+	u16 port;
+	u8 size;		/* 1, 2, 4 */
+	bool in, string, rep;
+};
+struct vhm_exc { u8 vector; bool has_error; u32 error; u64 payload; /* CR2, DR6 bits */ };
+/* gpr: which register, or VHM_GPR_UNKNOWN when the instruction must be decoded */
+struct vhm_creg { u8 nr; bool write; u8 gpr; };
+#define VHM_GPR_UNKNOWN	0xff
+
+/* One decoded exit. hw_* are the raw words for KVM_EXIT_INTERNAL_ERROR data. */
+struct vhm_exit {
+	enum vhm_exit_kind kind;
+	u8 insn_len;		/* 0: the CPU did not say */
+	u64 hw_reason, hw_info1, hw_info2;
+	u8 n_bytes;		/* instruction bytes the CPU saved (decode assists) */
+	u8 bytes[15];
+	union {
+		struct vhm_io io;
+		struct { bool write; } msr;
+		struct vhm_creg cr;	/* VHM_X_CR and VHM_X_DR */
+		struct vhm_fault fault;
+		struct vhm_exc exc;
+		struct { u64 gva; } invlpg;
+	};
+};
+
+/*
+ * What a handler wants next. A negative value is an errno that KVM_RUN
+ * returns.
+ */
+enum vhm_next {
+	VHM_RESUME,		/* enter the guest again */
+	VHM_SLOW,		/* not settled inside the section: leave it, call the slow row */
+	VHM_USER,		/* vcpu->run is filled: return 0 from KVM_RUN */
+};
+
+/* ---- events ------------------------------------------------------------ */
+
+enum vhm_event_kind {
+	VHM_EV_NONE, VHM_EV_EXC, VHM_EV_SOFT_EXC, VHM_EV_NMI, VHM_EV_IRQ, VHM_EV_SOFT_IRQ
+};
+
+struct vhm_event {
+	u8 kind;		/* enum vhm_event_kind */
+	u8 vector;
+	bool has_error;
+	bool has_payload;	/* payload not yet written to CR2/DR6 */
+	u32 error;
+	u64 payload;
+	u8 insn_len;		/* of the INT n / INT3 / INTO, for soft events */
+};
+
+struct vhm_events {
+	struct vhm_event exc;		/* [m] raised, not yet injected */
+	struct vhm_event interrupted;	/* [m] injected, delivery not finished: goes first */
+	u8 nmi_pending;			/* [m] latched NMIs, 0..2 */
+	atomic_t nmi_queued;		/* [a] NMIs sent by other contexts, folded into the above */
+	int user_irq;			/* [m] vector of KVM_INTERRUPT, -1 none */
+	u8 sipi_vector;			/* [a] */
+	bool triple_fault;		/* [m] */
+};
+
+/* ---- requests: set by anyone, served by the vCPU before it enters -------- */
+
+enum vhm_request {
+	VHM_REQ_TLB_FLUSH,	/* drop all translations (in section) */
+	VHM_REQ_EVENT,		/* look at events again (in section) */
+	VHM_REQ_CLOCK,		/* rewrite the paravirtual clock page (slow) */
+	VHM_REQ_RESET,		/* INIT arrived (slow) */
+	VHM_REQ_SIPI,		/* start-up arrived (slow) */
+	VHM_REQ_DEAD,		/* the VM was killed (slow) */
+	VHM_REQ_UNBLOCK,	/* look again whether to stay halted (slow) */
+	VHM_NR_REQS
+};
+
+/* ---- vCPU -------------------------------------------------------------- */
+
+struct vhm_fpu {
+	u8 *area;		/* [m] XSAVE image, standard format, 64-byte aligned */
+	u32 size;		/* [c] bytes allocated, from CPUID.0xD */
+	u64 xcr0;		/* [m] the guest's */
+};
+
+struct vhm_vcpu {
+	/* touched on every entry: keep together */
+	u64 gpr[16];		/* [o] architectural numbering; rsp included */
+	u64 rip, rflags;	/* [o] */
+	struct vhm_exit exit;	/* [o] */
+	unsigned long requests;	/* [a] bit per enum vhm_request */
+	int in_section;		/* [a] CPU number while in a section, else -1; see vhm_kick() */
+	u32 st_valid;		/* [m] groups of st that are current */
+	u32 st_dirty;		/* [m] groups of st the hardware must be given */
+	u8 cr8;			/* [m] task priority as the guest sees it */
+	bool cr8_intercept;	/* [m] a pending interrupt waits for a lower CR8 */
+	bool dr_live;		/* [m] guest debug registers are loaded in the section */
+	u32 exc_intercepts;	/* [m] bit per vector, beyond what the vendor needs */
+	struct vhm_events ev;
+	struct vhm_state st;	/* [m] through vhm_st() */
+
+	struct vhm_vm *vm;	/* [c] */
+	struct kvm_run *run;	/* [c] the page shared with the VMM: hostile, read once */
+	struct vhm_lapic *lapic;	/* [c] NULL without in-kernel irqchip */
+	int id, index;		/* [c] APIC id given by the VMM; place in vm->vcpus */
+	int last_cpu;		/* [o] where it ran last, -1 never */
+	struct mutex mutex;	/* every vCPU ioctl */
+	struct pid *pid;	/* [m] of the last KVM_RUN */
+	struct rcuwait wait;	/* a halted vCPU sleeps here */
+	u32 mp_state;		/* [m] KVM_MP_STATE_* */
+	bool ran;		/* [m] KVM_RUN entered once: CPUID is frozen */
+
+	struct vhm_fpu fpu;
+	u64 dr[4];		/* [m] breakpoint addresses */
+	u64 guest_debug_dr[4], guest_debug_dr7;	/* [m] KVM_SET_GUEST_DEBUG */
+	u32 guest_debug;	/* [m] KVM_GUESTDBG_* */
+	u64 singlestep_rip;	/* [m] */
+
+	/* CPUID as set by the VMM and what follows from it (cpuid.c) */
+	struct kvm_cpuid_entry2 *cpuid;	/* [m] */
+	u32 n_cpuid;		/* [m] */
+	u32 pv_features;	/* [m] KVM_FEATURE_* bits of the KVM leaf, 0 if not offered */
+	u64 cr4_allowed, efer_allowed, xcr0_allowed;	/* [m] */
+	u8 maxphyaddr;		/* [m] */
+	struct vhm_msrs *msrs;	/* [c] emulated MSR values (msr.c) */
+	struct vhm_clock *clock;	/* [c] kvmclock state (clock.c) */
+	u32 tsc_khz;		/* [m] */
+
+	/* an instruction or port access that waits for the VMM (pio_mmio.c) */
+	struct vhm_pending *pending;	/* [c] storage, contents [m] */
+	struct vhm_emul emul;	/* [m] */
+	struct vhm_pt_cache pt_cache;	/* [m] spare table pages (mmu/) */
+
+	sigset_t sigset;	/* [m] KVM_SET_SIGNAL_MASK */
+	bool sigset_active;	/* [m] */
+	struct vhm_xfer *xfer;	/* [c] opaque to all but host.c */
+};
+
+struct vhm_vm {
+	struct mutex lock;	/* VM ioctls that change structure */
+	refcount_t users;	/* VM fd and vCPU fds */
+	struct mm_struct *mm;	/* [c] address space of the creator, grabbed */
+	bool dead;		/* [a] our own bug was met: -EIO ever after */
+	struct vhm_vcpu *vcpus[VHM_MAX_VCPUS];	/* published with release, [v] to change */
+	int n_vcpus;		/* [v] to change, read with acquire */
+	struct srcu_struct srcu;	/* readers of slots and buses that may sleep */
+	struct vhm_mem mem;	/* mmu/ */
+	struct vhm_irqchip *irqchip;	/* [v] to set, NULL or constant after */
+	struct vhm_iobus *iobus;	/* eventfd.c: ioeventfds, under srcu */
+	u64 tss_addr, identity_map_addr;	/* [v] */
+	u64 bsp_id;		/* [v] */
+	u32 default_tsc_khz;	/* [v] */
+	/* paravirtual clock (clock.c) */
+	s64 clock_offset;	/* [v] guest clock minus host boot clock, ns */
+};
+
+/* ---- state accessors --------------------------------------------------- */
+
+/** vhm_st: guest state with the groups made current. vCPU not running. */
+static inline struct vhm_state *vhm_st(struct vhm_vcpu *vcpu, u32 groups)
+{
+	u32 miss = groups & ~vcpu->st_valid;
+
+	if (miss) {
+		vhm_ops->state_load(vcpu, miss);
+		vcpu->st_valid |= miss;
+	}
+	return &vcpu->st;
+}
+
+/** vhm_st_write: the same, for a caller that is about to change the groups. */
+static inline struct vhm_state *vhm_st_write(struct vhm_vcpu *vcpu, u32 groups)
+{
+	struct vhm_state *st = vhm_st(vcpu, groups);
+
+	vcpu->st_dirty |= groups;
+	return st;
+}
+
+static inline bool vhm_is_long(struct vhm_vcpu *vcpu)
+{
+	return vhm_st(vcpu, VHM_ST_CR)->efer & 0x400;	/* EFER.LMA */
+}
+
+/** vhm_is_64bit: long mode and the code segment is 64-bit. */
+static inline bool vhm_is_64bit(struct vhm_vcpu *vcpu)
+{
+	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
+
+	return (st->efer & 0x400) && (st->seg[VHM_CS].attr & VHM_SEG_L);
+}
+
+/* ---- run.c: the loop and its wake-ups ----------------------------------- */
+
+/** vhm_vcpu_run: KVM_RUN. Process, vcpu->mutex. 0, -EINTR, -EBUSY, -EIO, -EFAULT... */
+int vhm_vcpu_run(struct vhm_vcpu *vcpu);
+
+/**
+ * vhm_kick: make the vCPU look at its requests: wakes it when halted, makes it
+ * leave guest mode when it is in there. Any context, hard interrupt included.
+ */
+void vhm_kick(struct vhm_vcpu *vcpu);
+
+/** vhm_request: set a request and kick when it was not set. Any context. */
+void vhm_request(struct vhm_vcpu *vcpu, enum vhm_request req);
+
+/**
+ * vhm_request_all_wait: set req in every vCPU and return when none of them is
+ * still in guest mode with what it had before. Sleeping not needed; interrupts
+ * on, may be called under mmu_lock.
+ */
+void vhm_request_all_wait(struct vhm_vm *vm, enum vhm_request req);
+
+/** vhm_sections_wait: return when every section that was open has ended. */
+void vhm_sections_wait(struct vhm_vm *vm);
+
+/** vhm_kill: our own bug: the VM answers -EIO from now on. Any context. */
+void vhm_kill(struct vhm_vm *vm);
+
+#define VHM_BUG_ON(cond, vm) ({						\
+	bool __bug = WARN_ON_ONCE(cond);				\
+	if (__bug)							\
+		vhm_kill(vm);						\
+	__bug; })
+
+/* ---- exit.c: what happens at an exit ------------------------------------ */
+
+/** vhm_exit_fast: settle vcpu->exit inside the section. enum vhm_next or -errno. */
+int vhm_exit_fast(struct vhm_vcpu *vcpu);
+/** vhm_exit_slow: settle it with interrupts on; srcu held. Same values but SLOW. */
+int vhm_exit_slow(struct vhm_vcpu *vcpu);
+/**
+ * vhm_skip_insn: step over the instruction that caused the exit: by the length
+ * the CPU gave, else by fetching and decoding it. False: the bytes cannot be
+ * had without faulting (only inside a section) or are not an instruction;
+ * nothing was changed.
+ */
+bool vhm_skip_insn(struct vhm_vcpu *vcpu);
+/** vhm_internal_error: fill KVM_EXIT_INTERNAL_ERROR. Returns VHM_USER. */
+int vhm_internal_error(struct vhm_vcpu *vcpu, u32 suberror, int n, ...);
+
+/* ---- event.c ------------------------------------------------------------ */
+
+/**
+ * vhm_raise: queue an exception for the guest, combining with a pending one as
+ * the manuals say (#DF, shutdown). vCPU not running.
+ */
+void vhm_raise(struct vhm_vcpu *vcpu, u8 vector);
+void vhm_raise_error(struct vhm_vcpu *vcpu, u8 vector, u32 error);
+/** vhm_raise_pf: #PF with its address. */
+void vhm_raise_pf(struct vhm_vcpu *vcpu, u64 cr2, u32 error);
+/** vhm_raise_db: #DB; dr6 are the condition bits to set. */
+void vhm_raise_db(struct vhm_vcpu *vcpu, u64 dr6);
+/**
+ * vhm_events_prepare: choose what the next entry delivers, or which window to
+ * open. Section. VHM_RESUME, or VHM_SLOW (shutdown).
+ */
+int vhm_events_prepare(struct vhm_vcpu *vcpu);
+/** vhm_has_event: is there something that ends HLT? Process or section. */
+bool vhm_has_event(struct vhm_vcpu *vcpu);
+/** vhm_irq_allowed: IF set, no shadow, nothing being delivered. vCPU not running. */
+bool vhm_irq_allowed(struct vhm_vcpu *vcpu);
+void vhm_nmi(struct vhm_vcpu *vcpu);	/* any context */
+int vhm_get_events(struct vhm_vcpu *vcpu, struct kvm_vcpu_events *e);
+int vhm_set_events(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e);
+
+/* ---- regs.c -------------------------------------------------------------- */
+
+void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init);	/* architectural reset or INIT */
+void vhm_get_regs(struct vhm_vcpu *vcpu, struct kvm_regs *r);
+void vhm_set_regs(struct vhm_vcpu *vcpu, const struct kvm_regs *r);
+void vhm_get_sregs(struct vhm_vcpu *vcpu, struct kvm_sregs *s);
+int vhm_set_sregs(struct vhm_vcpu *vcpu, const struct kvm_sregs *s);	/* -EINVAL */
+void vhm_get_sregs2(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s);
+int vhm_set_sregs2(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s);	/* -EINVAL */
+void vhm_get_debugregs(struct vhm_vcpu *vcpu, struct kvm_debugregs *d);
+int vhm_set_debugregs(struct vhm_vcpu *vcpu, const struct kvm_debugregs *d);
+int vhm_set_guest_debug(struct vhm_vcpu *vcpu, const struct kvm_guest_debug *d);
+/* Guest-side register writes, with the architectural checks: 0, or 1 for #GP. */
+int vhm_set_cr0(struct vhm_vcpu *vcpu, u64 val);
+int vhm_set_cr3(struct vhm_vcpu *vcpu, u64 val);
+int vhm_set_cr4(struct vhm_vcpu *vcpu, u64 val);
+int vhm_set_cr8(struct vhm_vcpu *vcpu, u64 val);
+u64 vhm_get_cr8(struct vhm_vcpu *vcpu);
+int vhm_set_efer(struct vhm_vcpu *vcpu, u64 val, bool host);
+int vhm_set_xcr0(struct vhm_vcpu *vcpu, u64 val);
+int vhm_get_dr(struct vhm_vcpu *vcpu, int nr, u64 *val);	/* 0; 1: #UD raised or #DB */
+int vhm_set_dr(struct vhm_vcpu *vcpu, int nr, u64 val);
+/** vhm_dr_update: what hardware DR7 and the intercepts must be now. */
+void vhm_dr_update(struct vhm_vcpu *vcpu);
+
+/* ---- fpu.c --------------------------------------------------------------- */
+
+int vhm_fpu_alloc(struct vhm_vcpu *vcpu);	/* -ENOMEM */
+void vhm_fpu_free(struct vhm_vcpu *vcpu);
+void vhm_fpu_reset(struct vhm_vcpu *vcpu, bool init);
+void vhm_fpu_enter(struct vhm_vcpu *vcpu);	/* interrupts off: guest FPU in */
+void vhm_fpu_leave(struct vhm_vcpu *vcpu);	/* guest FPU out, host's as before */
+void vhm_get_fpu(struct vhm_vcpu *vcpu, struct kvm_fpu *f);
+void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f);
+u32 vhm_xsave_size(void);			/* KVM_CAP_XSAVE2 */
+/** to/from a kernel buffer of size bytes in the uapi's layout. -EINVAL on bad image. */
+void vhm_get_xsave(struct vhm_vcpu *vcpu, void *buf, u32 size);
+int vhm_set_xsave(struct vhm_vcpu *vcpu, const void *buf, u32 size);
+void vhm_get_xcrs(struct vhm_vcpu *vcpu, struct kvm_xcrs *x);
+int vhm_set_xcrs(struct vhm_vcpu *vcpu, const struct kvm_xcrs *x);
+/** 16 bytes of xmm register n, for the emulator. vCPU not in a section. */
+void vhm_xmm_read(struct vhm_vcpu *vcpu, int n, void *buf);
+void vhm_xmm_write(struct vhm_vcpu *vcpu, int n, const void *buf);
+
+/* ---- cpuid.c ------------------------------------------------------------- */
+
+/** vhm_cpuid: the guest's CPUID; fills the four registers. Section or process. */
+void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+/** KVM_GET_SUPPORTED_CPUID / KVM_GET_EMULATED_CPUID into user memory. -E2BIG -EFAULT -ENOMEM */
+int vhm_cpuid_supported(struct kvm_cpuid2 __user *u, bool emulated);
+int vhm_set_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u);
+int vhm_get_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u);
+void vhm_cpuid_free(struct vhm_vcpu *vcpu);
+/** vhm_guest_has: feature word test on the guest's CPUID, e.g. leaf 1 ecx bit. */
+bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bit);
+
+/* ---- msr.c --------------------------------------------------------------- */
+
+int vhm_msrs_alloc(struct vhm_vcpu *vcpu);
+void vhm_msrs_free(struct vhm_vcpu *vcpu);
+void vhm_msrs_reset(struct vhm_vcpu *vcpu, bool init);
+/** 0, or 1: no such MSR or a value it refuses (the guest gets #GP). */
+int vhm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host);
+int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host);
+/** may the row be served inside the section (no sleeping, no user access)? */
+bool vhm_msr_is_fast(u32 index);
+int vhm_get_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u);	/* count or -errno */
+int vhm_set_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u);
+int vhm_msr_list(struct kvm_msr_list __user *u, bool feature);
+int vhm_get_feature_msrs(struct kvm_msrs __user *u);	/* on the system fd */
+
+/* ---- clock.c ------------------------------------------------------------- */
+
+int vhm_clock_alloc(struct vhm_vcpu *vcpu);
+void vhm_clock_free(struct vhm_vcpu *vcpu);
+void vhm_clock_reset(struct vhm_vcpu *vcpu);
+void vhm_vm_clock_init(struct vhm_vm *vm);
+u64 vhm_guest_tsc(struct vhm_vcpu *vcpu);		/* any context */
+void vhm_set_guest_tsc(struct vhm_vcpu *vcpu, u64 tsc);
+u64 vhm_tsc_to_ns(struct vhm_vcpu *vcpu, u64 delta);	/* guest ticks to ns */
+int vhm_set_tsc_khz(struct vhm_vcpu *vcpu, u32 khz);	/* -EINVAL */
+int vhm_clock_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val);	/* system/wall clock */
+int vhm_clock_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val);
+/** vhm_clock_update: serve VHM_REQ_CLOCK. Process, srcu held. */
+void vhm_clock_update(struct vhm_vcpu *vcpu);
+void vhm_get_clock(struct vhm_vm *vm, struct kvm_clock_data *c);
+int vhm_set_clock(struct vhm_vm *vm, const struct kvm_clock_data *c);	/* -EINVAL */
+int vhm_kvmclock_ctrl(struct vhm_vcpu *vcpu);		/* -EINVAL: no clock page */
+
+/* ---- pio_mmio.c, emulate.c ------------------------------------------------ */
+
+int vhm_pending_alloc(struct vhm_vcpu *vcpu);
+void vhm_pending_free(struct vhm_vcpu *vcpu);
+/** vhm_io_fast / vhm_io_slow: an IN or OUT exit. */
+int vhm_io_fast(struct vhm_vcpu *vcpu);
+int vhm_io_slow(struct vhm_vcpu *vcpu);
+/** vhm_mmio_fast: try a fault on a device page inside the section, or VHM_SLOW. */
+int vhm_mmio_fast(struct vhm_vcpu *vcpu);
+/** vhm_emulate: execute the instruction at rip. Process, srcu. VHM_RESUME/USER/-errno. */
+int vhm_emulate(struct vhm_vcpu *vcpu);
+/** vhm_complete_user: fold in what the VMM answered to the last exit. As vhm_emulate. */
+int vhm_complete_user(struct vhm_vcpu *vcpu);
+/** vhm_fetch: up to 15 instruction bytes at rip; count, or 0. nofault: in a section. */
+int vhm_fetch(struct vhm_vcpu *vcpu, u8 *buf, bool nofault);
+
+/* ---- eventfd.c ------------------------------------------------------------ */
+
+int vhm_ioeventfd(struct vhm_vm *vm, const struct kvm_ioeventfd *a);
+void vhm_iobus_destroy(struct vhm_vm *vm);
+/** signal the ioeventfd that matches; false: none. Section or srcu. */
+bool vhm_iobus_write(struct vhm_vm *vm, bool pio, u64 addr, int size, u64 val);
+
+/* ---- hypercall.c ---------------------------------------------------------- */
+
+int vhm_hypercall(struct vhm_vcpu *vcpu);	/* fast: VHM_RESUME or VHM_SLOW */
+
+/* ---- vm.c, vcpu.c, dev.c --------------------------------------------------- */
+
+int vhm_create_vm(unsigned long type);		/* fd or -errno */
+void vhm_vm_get(struct vhm_vm *vm);
+void vhm_vm_put(struct vhm_vm *vm);
+int vhm_create_vcpu(struct vhm_vm *vm, u32 id);	/* fd or -errno; vm->lock held */
+void vhm_vcpu_destroy(struct vhm_vcpu *vcpu);
+int vhm_check_extension(long cap, const struct vhm_vm *vm);
+int vhm_vcpu_cache_init(void);
+void vhm_vcpu_cache_exit(void);
+extern const struct vhm_irq_ops vhm_irq_ops;
+
+#endif
