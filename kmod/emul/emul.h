@@ -20,7 +20,9 @@
  * owner keeps a small record of the accesses that it has completed for this
  * instruction (all device accesses, those it settled in the kernel too) and
  * answers them from the record. The record is dropped on any return other than
- * VHM_EMUL_USER and on each call of the commit op.
+ * VHM_EMUL_USER and on each call of the commit op. An instruction (an iteration
+ * of a REP string instruction) makes at most one read, one write or cmpxchg of
+ * up to 16 bytes each, and one port access.
  */
 #ifndef VHM_EMUL_H
 #define VHM_EMUL_H
@@ -266,8 +268,11 @@ struct vhm_emul_ops {
 					unsigned int size);
 
 	/*
-	 * Would an access of this kind fault? OK or FAULT, nothing moved. INS
-	 * asks before it takes data from a port that it could not put back.
+	 * Would an access of this kind fault? FAULT if so, OK when all of it is
+	 * RAM, USER when some is device memory; nothing is moved. @size is up
+	 * to a page, and crosses a page boundary only if it is 4 or less. INS
+	 * and OUTS ask before they move a batch, and INS before it takes data
+	 * from a port that it could not put back.
 	 */
 	enum vhm_emul_status (*probe)(struct vhm_emul *e, u64 la,
 				      unsigned int size, unsigned int acc);
@@ -316,7 +321,8 @@ struct vhm_emul_ops {
 	/*
 	 * XMM register @nr (0..15), low 16 bytes. The owner raises #UD or #NM
 	 * when CR0.EM, CR0.TS or CR4.OSFXSR forbid SSE; FAIL where it has no
-	 * access to the guest's FPU state.
+	 * access to the guest's FPU state. A load calls read_xmm too, before it
+	 * touches memory, so write_xmm finds that all is well.
 	 */
 	enum vhm_emul_status (*read_xmm)(struct vhm_emul *e, unsigned int nr,
 					 void *val);

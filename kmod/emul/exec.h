@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Shared by the files of the executor: registers and the r/m operand.
+ *
+ * Everything here and in exec*.c keeps the rule that makes instructions
+ * restartable: ops first, then registers, flags and rip in one go.
+ */
+#ifndef VHM_EMUL_EXEC_H
+#define VHM_EMUL_EXEC_H
+
+#include "alu.h"
+
+#define VHM_VEC_UD	6
+#define VHM_VEC_SS	12
+#define VHM_VEC_GP	13
+
+/* General register @nr as an operand of the instruction: knows AH..BH. */
+static inline u64 vhm_gpr_read(const struct vhm_emul *e, unsigned int nr,
+			       unsigned int size)
+{
+	if (size == 1 && nr >= VHM_RSP && nr <= VHM_RDI && !e->insn.rex)
+		return e->gpr[nr - 4] >> 8 & 0xff;
+	return e->gpr[nr] & vhm_mask(size);
+}
+
+/* As above; a 4-byte write clears the upper half. */
+static inline void vhm_gpr_write(struct vhm_emul *e, unsigned int nr,
+				 unsigned int size, u64 val)
+{
+	u64 mask = vhm_mask(size);
+
+	if (size == 4)
+		mask = ~0ull, val &= vhm_mask(4);
+	if (size == 1 && nr >= VHM_RSP && nr <= VHM_RDI && !e->insn.rex) {
+		nr -= 4;
+		mask <<= 8;
+		val <<= 8;
+	}
+	e->gpr[nr] = (e->gpr[nr] & ~mask) | (val & mask);
+}
+
+/* The instruction is done: flags and rip. */
+static inline enum vhm_emul_status vhm_emul_done(struct vhm_emul *e, u64 flags)
+{
+	e->rflags = flags & ~VHM_FL_RF;
+	e->rip = vhm_emul_next_rip(e->insn.mode, e->rip, e->insn.len);
+	return VHM_EMUL_OK;
+}
+
+/*
+ * The r/m operand: read it if @acc says so, and for memory leave its linear
+ * address, segment-checked for @acc, in *la. @delta moves the effective address
+ * (bit strings).
+ */
+enum vhm_emul_status vhm_rm_read(struct vhm_emul *e, s64 delta,
+				 unsigned int size, unsigned int acc, u64 *la,
+				 u64 *val);
+
+/* Write the r/m operand at the *la of vhm_rm_read(.. VHM_ACC_WRITE ..). */
+enum vhm_emul_status vhm_rm_write(struct vhm_emul *e, u64 la, unsigned int size,
+				  u64 val);
+
+/* The other files' parts of vhm_emul_exec(); LOCK has been checked. */
+enum vhm_emul_status vhm_exec_string(struct vhm_emul *e);
+enum vhm_emul_status vhm_exec_system(struct vhm_emul *e);
+
+/* OK if this code may use the port; else #GP(0) is recorded. */
+enum vhm_emul_status vhm_pio_check(struct vhm_emul *e, u16 port,
+				   unsigned int size);
+
+#endif

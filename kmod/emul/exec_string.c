@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * String instructions: MOVS, CMPS, STOS, LODS, SCAS, INS, OUTS, and REP.
+ *
+ * Each iteration is an instruction of its own: it either commits its registers
+ * whole or leaves them. With REP, rip moves only when the count is used up or
+ * the condition ends the loop, so the owner may take interrupts in between.
+ * INS and OUTS hand a batch of items to the owner where the memory is RAM of
+ * one page; a batch counts as one iteration.
+ */
+#include "exec.h"
+
+/* Which memory operands: rSI in the (overridable) segment, rDI in ES. */
+#define SI	1
+#define DI_RD	2
+#define DI_WR	4
+
+static unsigned int string_operands(enum vhm_insn_op op)
+{
+	switch (op) {
+	case VHM_OP_MOVS:
+		return SI | DI_WR;
+	case VHM_OP_CMPS:
+		return SI | DI_RD;
+	case VHM_OP_SCAS:
+		return DI_RD;
+	case VHM_OP_LODS:
+	case VHM_OP_OUTS:
+		return SI;
+	default:		/* STOS, INS */
+		return DI_WR;
+	}
+}
+
+/* Move a register of address-size width; a 4-byte one clears its upper half. */
+static void advance(struct vhm_emul *e, unsigned int nr, u64 by)
+{
+	vhm_gpr_write(e, nr, e->insn.adsize, e->gpr[nr] + by);
+}
+
+/* Signed distance that rSI and rDI move over @bytes. */
+static u64 stride(const struct vhm_emul *e, unsigned int bytes)
+{
+	return e->rflags & VHM_FL_DF ? -(u64)bytes : bytes;
+}
+
+/* One element of anything but INS and OUTS. */
+static enum vhm_emul_status string_step(struct vhm_emul *e)
+{
+	const struct vhm_insn *in = &e->insn;
+	unsigned int use = string_operands(in->op), size = in->size;
+	u64 mask = vhm_mask(in->adsize);
+	u64 src = 0, dst = 0, s = vhm_gpr_read(e, VHM_RAX, size), d = 0;
+	enum vhm_emul_status st = VHM_EMUL_OK;
+
+	if (use & SI)
+		st = vhm_emul_linear(e, in->seg, e->gpr[VHM_RSI] & mask, size,
+				     VHM_ACC_READ, &src);
+	if (!st && use & (DI_RD | DI_WR))
+		st = vhm_emul_linear(e, VHM_ES, e->gpr[VHM_RDI] & mask, size,
+				     use & DI_WR ? VHM_ACC_WRITE : VHM_ACC_READ,
+				     &dst);
+	if (!st && use & SI) {
+		s = 0;
+		st = e->ops->read(e, src, &s, size, VHM_ACC_READ);
+	}
+	if (!st && use & DI_RD)
+		st = e->ops->read(e, dst, &d, size, VHM_ACC_READ);
+	if (!st && use & DI_WR)
+		st = e->ops->write(e, dst, &s, size);
+	if (st)
+		return st;
+
+	if (in->op == VHM_OP_LODS)
+		vhm_gpr_write(e, VHM_RAX, size, s);
+	if (use & DI_RD)
+		vhm_alu_sub(s, d, 0, size, &e->rflags);
+	if (use & SI)
+		advance(e, VHM_RSI, stride(e, size));
+	if (use & (DI_RD | DI_WR))
+		advance(e, VHM_RDI, stride(e, size));
+	return VHM_EMUL_OK;
+}
+
+/*
+ * How many items to move at once, at most @count: within one page of RAM, the
+ * segment and the owner's buffer, upwards only. One item may straddle pages.
+ */
+static enum vhm_emul_status batch_size(struct vhm_emul *e, enum vhm_sreg seg,
+				       u64 off, unsigned int size,
+				       unsigned int acc, u64 *count, u64 *la)
+{
+	u64 n = *count, room, unused;
+	enum vhm_emul_status st;
+
+	st = vhm_emul_linear(e, seg, off, size, acc, la);
+	if (st)
+		return st;
+	room = 0x1000 - (*la & 0xfff);
+	if (room > e->pio_size)
+		room = e->pio_size;
+	if (n > room / size)
+		n = room / size;
+	if (!n || e->rflags & (VHM_FL_DF | VHM_FL_TF))
+		n = 1;
+	if (n > 1 && (off + n * size - 1 > vhm_mask(e->insn.adsize) ||
+		      vhm_emul_linear(e, seg, off, n * size, acc, &unused)))
+		n = 1;
+	st = e->ops->probe(e, *la, n * size, acc);
+	if (st == VHM_EMUL_USER) {
+		n = 1;
+		st = VHM_EMUL_OK;
+	}
+	*count = n;
+	return st;
+}
+
+/* Move @bytes between pio_buf and memory. */
+static enum vhm_emul_status batch_copy(struct vhm_emul *e, u64 la,
+				       unsigned int bytes, bool to_mem)
+{
+	enum vhm_emul_status st = VHM_EMUL_OK;
+	unsigned int i, n;
+
+	for (i = 0; i < bytes && !st; i += n) {
+		n = bytes - i < 16 ? bytes - i : 16;
+		st = to_mem ? e->ops->write(e, la + i, e->pio_buf + i, n) :
+			      e->ops->read(e, la + i, e->pio_buf + i, n,
+					   VHM_ACC_READ);
+	}
+	return st;
+}
+
+/* A batch of INS or OUTS; *count becomes the number of items moved. */
+static enum vhm_emul_status pio_step(struct vhm_emul *e, u64 *count)
+{
+	bool ins = e->insn.op == VHM_OP_INS;
+	unsigned int nr = ins ? VHM_RDI : VHM_RSI;
+	unsigned int size = e->insn.size < 4 ? e->insn.size : 4;
+	u64 off = e->gpr[nr] & vhm_mask(e->insn.adsize), la;
+	u16 port = e->gpr[VHM_RDX];
+	enum vhm_emul_status st;
+
+	st = vhm_pio_check(e, port, size);
+	if (!st)
+		st = batch_size(e, ins ? VHM_ES : e->insn.seg, off, size,
+				ins ? VHM_ACC_WRITE : VHM_ACC_READ, count, &la);
+	if (!st)
+		st = ins ? e->ops->pio_in(e, port, size, *count) :
+			   batch_copy(e, la, size * *count, false);
+	if (!st)
+		st = ins ? batch_copy(e, la, size * *count, true) :
+			   e->ops->pio_out(e, port, size, *count);
+	if (!st)
+		advance(e, nr, stride(e, size * *count));
+	return st;
+}
+
+/* Did CMPS or SCAS meet the condition that ends REPE or REPNE? */
+static bool rep_ends(const struct vhm_emul *e)
+{
+	if (!(string_operands(e->insn.op) & DI_RD))
+		return false;
+	return !(e->rflags & VHM_FL_ZF) == !!(e->insn.prefix & VHM_PFX_REPE);
+}
+
+enum vhm_emul_status vhm_exec_string(struct vhm_emul *e)
+{
+	const struct vhm_insn *in = &e->insn;
+	bool rep = in->prefix & (VHM_PFX_REPE | VHM_PFX_REPNE);
+	bool pio = in->op == VHM_OP_INS || in->op == VHM_OP_OUTS;
+	unsigned int left = rep && !(e->rflags & VHM_FL_TF) ? e->max_iter : 1;
+	enum vhm_emul_status st;
+	u64 n;
+
+	for (;;) {
+		n = rep ? e->gpr[VHM_RCX] & vhm_mask(in->adsize) : 1;
+		if (!n)
+			break;
+		if (!left)
+			return VHM_EMUL_MORE;
+		if (!pio)
+			n = 1;
+		st = pio ? pio_step(e, &n) : string_step(e);
+		if (st)
+			return st;
+		if (!rep)
+			break;
+		advance(e, VHM_RCX, -n);
+		if (rep_ends(e))
+			break;
+		if (--left)
+			e->ops->commit(e);
+	}
+	return vhm_emul_done(e, e->rflags);
+}
