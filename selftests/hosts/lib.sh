@@ -30,8 +30,8 @@ splat_re='WARNING: |BUG: |kernel BUG at|Oops|general protection fault|Kernel pan
 splats() {
 	awk -v re="$splat_re" '
 		$0 ~ re && left <= 0 { left = 60; found = 1 }
-		left > 0 { print; left-- }
-		/end trace|end Kernel panic/ { left = 0 }
+		left > 0 && !/sysrq: Power Off/ { print; left-- }
+		/end trace|end Kernel panic|sysrq: Power Off/ { left = 0 }
 	' "$1"
 }
 
