@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The command line of hv, and the order in which a guest comes to life.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../uapi/hv.h"
+#include "vmm.h"
+
+#define HV_VERSION	"0.1"
+#define MEMORY_DEFAULT	(256 * MIB)
+#define MEMORY_MAX	(1024 * GIB)
+#define CPUS_MAX	1024
+
+static const char help[] =
+"usage: hv run --kernel FILE [OPTION...]   run a Linux guest on this terminal\n"
+"       hv version                         print the version\n"
+"       hv --help | hv run --help          print help\n"
+"\n"
+"hv runs virtual machines through " HV_DEV_PATH " (the hv module) or /dev/kvm.\n"
+"See hv(1).\n";
+
+static const char run_help[] =
+"usage: hv run --kernel FILE [OPTION...]\n"
+"\n"
+"Runs a Linux guest; its serial console is this terminal.\n"
+"\n"
+"  -k, --kernel FILE   kernel: a 64-bit bzImage (vmlinuz) or a PVH ELF vmlinux\n"
+"  -i, --initrd FILE   initial RAM disk\n"
+"  -a, --append ARGS   kernel parameters, after hv's own \"console=ttyS0 panic=-1\"\n"
+"  -m, --memory SIZE   guest memory: 256, 256M or 1G (default 256M)\n"
+"  -c, --cpus N        number of CPUs (default 1)\n"
+"  -d, --device PATH   device that speaks the KVM API (default " HV_DEV_PATH ")\n"
+"      --no-sandbox    keep privileges and all system calls while the guest runs\n"
+"  -h, --help          this text\n"
+"\n"
+"Keys: Ctrl-C and all others go to the guest, except\n"
+"  Ctrl-A x            end the guest and leave\n"
+"  Ctrl-A h            help\n"
+"  Ctrl-A Ctrl-A       send Ctrl-A to the guest\n"
+"\n"
+"Exit status: 0 the guest powered off; 1 it could not be started; 120 it asked\n"
+"for a reboot (a panic does); 121 triple fault; 122 the hypervisor gave up;\n"
+"123 left with Ctrl-A x; 128+N ended by signal N; or the byte that the guest\n"
+"wrote to port 0xf4.\n";
+
+static void vcomplain(const char *fmt, va_list ap)
+{
+	char line[1024];
+
+	/* One write, so that threads do not mix their lines. */
+	vsnprintf(line, sizeof(line), fmt, ap);
+	fprintf(stderr, "hv: %s\n", line);
+}
+
+void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vcomplain(fmt, ap);
+	va_end(ap);
+}
+
+void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vcomplain(fmt, ap);
+	va_end(ap);
+	exit(HV_EXIT_SETUP);
+}
+
+/* A whole decimal number, with nothing before it; its end in `rest`. */
+static u64 parse_number(const char *option, const char *arg, char **rest)
+{
+	u64 n;
+
+	errno = 0;
+	n = strtoull(arg, rest, 10);
+	if (*arg < '0' || *arg > '9' || errno)
+		die("%s %s: not a number (see hv run --help)", option, arg);
+	return n;
+}
+
+static u64 parse_memory(const char *arg)
+{
+	char *rest;
+	u64 n = parse_number("--memory", arg, &rest), unit = MIB;
+
+	if (*rest == 'G' || *rest == 'g')
+		unit = GIB;
+	if (*rest && (!strchr("MmGg", *rest) || rest[1]))
+		die("--memory %s: unknown unit (write 256, 256M or 1G)", arg);
+	if (!n || n > MEMORY_MAX / unit)
+		die("--memory %s: out of range (from 1M to %lluG)", arg,
+		    (unsigned long long)(MEMORY_MAX / GIB));
+	return n * unit;
+}
+
+static unsigned int parse_cpus(const char *arg)
+{
+	char *rest;
+	u64 n = parse_number("--cpus", arg, &rest);
+
+	if (*rest || !n || n > CPUS_MAX)
+		die("--cpus %s: out of range (from 1 to %d)", arg, CPUS_MAX);
+	return n;
+}
+
+static void parse_run(int argc, char **argv, struct run_options *opt)
+{
+	static const struct option longs[] = {
+		{ "kernel", required_argument, NULL, 'k' },
+		{ "initrd", required_argument, NULL, 'i' },
+		{ "append", required_argument, NULL, 'a' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "cpus", required_argument, NULL, 'c' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "no-sandbox", no_argument, NULL, 'S' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, ":k:i:a:m:c:d:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'k': opt->kernel = optarg; break;
+		case 'i': opt->initrd = optarg; break;
+		case 'a': opt->append = optarg; break;
+		case 'm': opt->memory = parse_memory(optarg); break;
+		case 'c': opt->cpus = parse_cpus(optarg); break;
+		case 'd': opt->device = optarg; break;
+		case 'S': opt->sandbox = false; break;
+		case 'h':
+			fputs(run_help, stdout);
+			exit(0);
+		case ':':
+			die("%s: needs a value (see hv run --help)",
+			    argv[optind - 1]);
+		default:
+			die("%s: unknown option (see hv run --help)",
+			    argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		die("%s: not an option (see hv run --help)", argv[optind]);
+	if (!opt->kernel)
+		die("run: no kernel given (say --kernel FILE)");
+}
+
+static int run(int argc, char **argv)
+{
+	struct run_options opt = {
+		.device = HV_DEV_PATH,
+		.memory = MEMORY_DEFAULT,
+		.cpus = 1,
+		.sandbox = true,
+	};
+	struct boot_entry entry;
+	static struct vm vm;
+
+	parse_run(argc, argv, &opt);
+	vm_create(&vm, &opt);
+	boot_load(&vm, &opt, &entry);
+	console_init(&vm);
+	dev_rtc_add(&vm);
+	dev_i8042_add(&vm);
+	dev_pci_add(&vm);
+	dev_power_add(&vm);
+	vcpus_create(&vm, &entry);
+	if (opt.sandbox)
+		sandbox_drop_privileges();
+	vcpus_start(&vm);
+	if (opt.sandbox)
+		sandbox_enter(&vm);
+	pthread_barrier_wait(&vm.start);
+	console_run(&vm);
+	vcpus_join(&vm);
+	console_close(&vm);
+	return atomic_load(&vm.status);
+}
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(command, "run"))
+		return run(argc - 1, argv + 1);
+	if (!strcmp(command, "version") || !strcmp(command, "--version")) {
+		puts("hv " HV_VERSION);
+		return 0;
+	}
+	if (!strcmp(command, "help") || !strcmp(command, "--help") ||
+	    !strcmp(command, "-h")) {
+		fputs(help, stdout);
+		return 0;
+	}
+	if (!*command)
+		die("no command given (try hv --help)");
+	die("%s: unknown command (try hv --help)", command);
+}
