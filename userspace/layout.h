@@ -14,9 +14,9 @@
  * zeroes.
  */
 #define GDT_ADDR	0x500		/* the GDT of the 64-bit entry */
-#define RNG_SEED_ADDR	0x600		/* setup_data with a random seed */
 #define PVH_INFO_ADDR	0x6000		/* hvm_start_info, modules, memory map */
 #define ZERO_PAGE_ADDR	0x7000		/* struct boot_params, one page */
+#define RNG_SEED_ADDR	0x8000		/* setup_data with a random seed */
 #define PAGE_TABLE_ADDR	0x9000		/* PML4, PDPT, four page directories */
 #define CMDLINE_ADDR	0x20000		/* up to 64 KiB, see CMDLINE_MAX */
 #define CMDLINE_MAX	0xffff
