@@ -165,7 +165,8 @@ static s64 bit_delta(const struct vhm_emul *e, u64 bit)
 {
 	unsigned int size = e->insn.size;
 
-	if (!e->insn.mem || e->insn.form != VHM_FORM_MR)
+	if (e->insn.op < VHM_OP_BT || e->insn.op > VHM_OP_BTC ||
+	    e->insn.form != VHM_FORM_MR)
 		return 0;
 	return (s64)(vhm_sign_extend(bit, size) & -(u64)(8 * size)) >> 3;
 }
@@ -243,9 +244,10 @@ static enum vhm_emul_status fetch_source(struct vhm_emul *e,
 		break;
 	}
 	if (unlikely(in->op == VHM_OP_MOV_FROM_SREG)) {
-		if (in->reg >= VHM_NR_SREG)
+		/* REX.R means nothing here. */
+		if ((in->reg & 7) >= VHM_NR_SREG)
 			return vhm_emul_raise(e, VHM_VEC_UD, 0);
-		e->ops->segment(e, in->reg, &seg);
+		e->ops->segment(e, in->reg & 7, &seg);
 		o->s = seg.sel;
 	}
 	return VHM_EMUL_OK;
@@ -354,8 +356,9 @@ static enum vhm_emul_status exec_operands(struct vhm_emul *e)
 		vhm_gpr_write(e, in->form == VHM_FORM_OA ? VHM_RAX : in->reg,
 			      size, o.old);
 	if (in->op == VHM_OP_CMPXCHG && !(o.flags & VHM_FL_ZF))
+		/* A register destination keeps its upper half too. */
 		vhm_gpr_write(e, VHM_RAX, size, o.old);
-	if (attr & WR && !dest_mem(in))
+	else if (attr & WR && !dest_mem(in))
 		vhm_gpr_write(e, dest_reg(in), size, o.d);
 	return vhm_emul_done(e, o.flags);
 }
