@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The entry point for people; Kbuild is the kernel's.  Each target first
+# installs what it lacks (Debian packages, as root or through sudo).
+
+HOST ?= amd
+DEVICE ?= /dev/hv
+DESTDIR ?=
+PREFIX ?= /usr
+
+ifeq ($(HOST),local)
+KVER ?= $(shell tools/kver --running)
+else
+KVER ?= $(shell tools/kver)
+endif
+export HOST DEVICE
+
+BUILD_NEEDS := gcc make libc6-dev libseccomp-dev
+ifneq ($(HOST),local)
+BUILD_NEEDS += kernel
+endif
+HOST_NEEDS := qemu-system-x86 busybox-static cpio kmod
+CHECK_NEEDS := sparse perl clang expect socat binutils xz-utils libclang-rt-14-dev
+BENCH_NEEDS := gnuplot-nox
+
+all: modules userspace
+
+help:
+	@echo 'make demo       boot a Debian guest on hv in an emulated host'
+	@echo '                (HOST=local: on this machine, with its VT-x or AMD-V)'
+	@echo '                (DEVICE=/dev/kvm: the same on stock KVM)'
+	@echo 'make            build the module hv.ko and the VMM userspace/hv'
+	@echo 'make check      build, lint, unit tests, and all tests on hv and on KVM'
+	@echo 'make check-long the same with the long stress tests'
+	@echo 'make lint       static checks alone'
+	@echo 'make bench      instructions per exit, hv beside KVM'
+	@echo 'make install    install the VMM, the DKMS source, udev and modprobe rules'
+	@echo 'make clean      remove what was built'
+
+needs-build:
+	@tools/need $(BUILD_NEEDS)
+
+needs-host: needs-build
+	@tools/need $(HOST_NEEDS)
+
+needs-check: needs-host
+	@tools/need $(CHECK_NEEDS)
+
+needs-bench: needs-host
+	@tools/need $(BENCH_NEEDS)
+
+modules: needs-build
+	@$(MAKE) --no-print-directory -C /lib/modules/$(KVER)/build M=$(CURDIR) modules
+
+userspace: needs-build
+	@$(MAKE) --no-print-directory -C userspace
+
+demo: can-run-host needs-host $(if $(filter /dev/hv,$(DEVICE)),modules) userspace
+	@KVER=$(KVER) tools/demo $(HOST) $(DEVICE)
+
+# Says why not before anything is installed or built.
+can-run-host:
+	@test -x selftests/hosts/$(HOST) || { echo "no HOST=$(HOST): amd or local"; exit 1; }
+	@test $(HOST) != local || selftests/hosts/local --can-run
+
+check check-long: can-run-host needs-check
+	@KVER=$(KVER) tools/check $(if $(filter check-long,$@),--long) $(HOST)
+
+lint: needs-check
+	@KVER=$(KVER) tools/lint/run
+
+bench: can-run-host needs-bench modules userspace
+	@KVER=$(KVER) bench/run.sh
+
+install: modules userspace
+	@tools/install '$(DESTDIR)' '$(PREFIX)'
+
+clean:
+	rm -rf build
+	@$(MAKE) -C userspace clean
+	@$(MAKE) -C selftests clean
+	@! kver=$$(tools/kver 2>/dev/null) || $(MAKE) --no-print-directory -C /lib/modules/$$kver/build M=$(CURDIR) clean
+
+.PHONY: all help needs-build needs-host needs-check needs-bench modules userspace
+.PHONY: demo can-run-host check check-long lint bench install clean
