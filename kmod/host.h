@@ -50,7 +50,7 @@ void vhm_eventfd_signal(struct eventfd_ctx *ctx);
 
 /* ---- work a task must do before it may enter a guest ---------------------- */
 struct vhm_xfer;
-struct vhm_xfer *vhm_xfer_alloc(void);		/* NULL: no memory */
+struct vhm_xfer *vhm_xfer_alloc(void);		/* never NULL today; NULL: no memory */
 void vhm_xfer_free(struct vhm_xfer *xfer);
 /** vhm_xfer_pending: interrupts off. */
 bool vhm_xfer_pending(void);
@@ -58,12 +58,18 @@ bool vhm_xfer_pending(void);
 int vhm_xfer_work(struct vhm_xfer *xfer);
 
 /* ---- guest memory ---------------------------------------------------------- */
+/* get_user_pages*() gives up with -EINTR for any signal, not only fatal ones */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define VHM_FOLL_INTERRUPTIBLE	0
+#else
+#define VHM_FOLL_INTERRUPTIBLE	FOLL_INTERRUPTIBLE
+#endif
 /** vhm_host_level: level of the VMM's own mapping of hva: 0 none, 1 4K, 2 2M, 3 1G. */
 int vhm_host_level(struct mm_struct *mm, unsigned long hva);
 /**
  * vhm_host_pfnmap: frame behind a mapping without struct page (VM_PFNMAP).
  * Faults it in for writing when asked. *writable tells what the mapping
- * allows. 0, -EFAULT, -EAGAIN (try again).
+ * allows. 0, -EFAULT, -EAGAIN (try again), -EINTR, -EHWPOISON.
  */
 int vhm_host_pfnmap(struct mm_struct *mm, unsigned long hva, bool write,
 		    u64 *pfn, bool *writable);

@@ -40,14 +40,20 @@ struct vhm_memslot {
 struct vhm_slots {
 	u32 n;
 	u32 generation;			/* changes with every replacement */
+	u32 hint;			/* any reader, a guess: where the last look-up ended */
+	struct vhm_slots *next;		/* slots_lock: list of retired arrays */
 	struct vhm_memslot slot[];
 };
 
 struct vhm_mem {
 	struct mutex slots_lock;	/* serialises slot changes and dirty log */
 	struct vhm_slots __rcu *slots;
+	struct vhm_slots *retired;	/* slots_lock: readers may still be in these */
+	int n_retired;			/* slots_lock */
 	rwlock_t lock;			/* tables: read to install a leaf, write to remove */
 	u64 root_pa;			/* constant: one root per VM with nested paging */
+	const struct vhm_pte_fmt *fmt;	/* constant */
+	int root_level;			/* constant: 4, or 5 */
 	unsigned long invalidate_seq;	/* under lock for writing */
 	int invalidating;		/* ranges being dropped, under lock for writing */
 	unsigned long inv_start, inv_end;	/* their hull (hva), under lock for writing */
@@ -64,22 +70,21 @@ struct vhm_pt_cache {
 };
 
 /*
- * A second-level entry format. Levels: 1 is 4 KiB, 2 is 2 MiB, 3 is 1 GiB.
- * All functions are pure.
+ * A second-level entry format: 64-bit entries, 512 to a table, told apart by
+ * masks. Levels: 1 is 4 KiB, 2 is 2 MiB, 3 is 1 GiB.
  */
 struct vhm_pte_fmt {
 	int levels;
-	u64 (*make_table)(u64 table_pa);
-	u64 (*make_leaf)(u64 pa, int level, bool write, bool exec, bool mmio_uncached);
-	bool (*present)(u64 pte);
-	bool (*leaf)(u64 pte, int level);
-	bool (*writable)(u64 pte);
-	u64 (*pa)(u64 pte);
-	u64 (*write_protect)(u64 pte);
-	bool (*accessed)(u64 pte);
-	u64 (*clear_accessed)(u64 pte);
-	bool (*dirty)(u64 pte);
-	u64 (*clear_dirty)(u64 pte);
+	bool host_la57;		/* one level more when the host runs with five */
+	u64 present;		/* any of these bits: the entry is in use */
+	u64 table;		/* what an entry that points to a table has beside its address */
+	u64 leaf;		/* what every leaf has */
+	u64 large;		/* what tells a leaf above level 1 from a table */
+	u64 write, dirty;	/* in a writable leaf; set by hardware on a write */
+	u64 accessed;
+	u64 exec, noexec;	/* in an executable leaf; in one that is not */
+	u64 wb, uc;		/* memory types: RAM, device */
+	u64 pa;			/* the address bits */
 };
 extern const struct vhm_pte_fmt vhm_fmt_npt;
 
@@ -88,7 +93,12 @@ extern const struct vhm_pte_fmt vhm_fmt_npt;
 
 /** vhm_mem_init: empty slots, root table, notifier on current->mm. -ENOMEM, -EINTR. */
 int vhm_mem_init(struct vhm_vm *vm);
-/** vhm_mem_destroy: no vCPU runs or will; frees all. Process. */
+/**
+ * vhm_mem_stop: no notifier runs from now on. Process, no vCPU runs or will.
+ * Before the vCPUs are freed: notifiers flush their TLBs.
+ */
+void vhm_mem_stop(struct vhm_vm *vm);
+/** vhm_mem_destroy: frees all; stops first when that was not done. Process. */
 void vhm_mem_destroy(struct vhm_vm *vm);
 
 /**
@@ -97,14 +107,18 @@ void vhm_mem_destroy(struct vhm_vm *vm);
  */
 int vhm_mem_set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_region *r);
 
-/** vhm_mem_dirty_log: KVM_GET_DIRTY_LOG. -ENOENT no such slot or not logging, -EFAULT. */
+/**
+ * vhm_mem_dirty_log: KVM_GET_DIRTY_LOG: hand out and clear. Process. -EINVAL
+ * slot number, -ENOENT no such slot or not logging, -EFAULT, -ENOMEM.
+ */
 int vhm_mem_dirty_log(struct vhm_vm *vm, struct kvm_dirty_log *log);
 
 /**
  * vhm_mmu_fault: second-level fault with interrupts on, srcu held. VHM_RESUME
  * when mapped or to be tried again, VHM_FAULT_MMIO when no slot backs the
  * frame (or a write hit a read-only slot), -EFAULT when the VMM's mapping is
- * not there or forbids it, -EINTR, -ENOMEM, -EHWPOISON.
+ * not there or forbids it, -EINTR, -ENOMEM. A poisoned host page: SIGBUS with
+ * BUS_MCEERR_AR is sent to the caller, VHM_RESUME.
  */
 int vhm_mmu_fault(struct vhm_vcpu *vcpu, const struct vhm_fault *f);
 
