@@ -31,6 +31,8 @@
 
 #define VHM_MAX_VCPUS		64
 #define VHM_MAX_CPUID		100	/* entries KVM_SET_CPUID2 takes */
+#define VHM_RUN_PAGES		2	/* struct kvm_run and the port data */
+#define VHM_MMAP_PAGES		3	/* those and the coalesced ring of the VM */
 
 /* ---- guest state ------------------------------------------------------- */
 
@@ -107,6 +109,10 @@ struct vhm_exc { u8 vector; bool has_error; u32 error; u64 payload; /* CR2, DR6 
 struct vhm_creg { u8 nr; bool write; u8 gpr; };
 #define VHM_GPR_UNKNOWN	0xff
 
+/* AMD64 APM vol. 2, "Debug-Status Register (DR6)": bits that read as one; BS. */
+#define DR6_FIXED	0xffff0ff0ull
+#define DR6_BS		BIT(14)
+
 /* One decoded exit. hw_* are the raw words for KVM_EXIT_INTERNAL_ERROR data. */
 struct vhm_exit {
 	enum vhm_exit_kind kind;
@@ -157,7 +163,9 @@ struct vhm_events {
 	atomic_t nmi_queued;		/* [a] NMIs sent by other contexts, folded into the above */
 	int user_irq;			/* [m] vector of KVM_INTERRUPT, -1 none */
 	u8 sipi_vector;			/* [a] */
+	u8 windows;			/* [m] VHM_WINDOW_* that are open */
 	bool triple_fault;		/* [m] */
+	bool debug_exit;		/* [m] a step is to be reported to the VMM */
 };
 
 /* ---- requests: set by anyone, served by the vCPU before it enters -------- */
@@ -206,6 +214,7 @@ struct vhm_vcpu {
 	struct pid *pid;	/* [m] of the last KVM_RUN */
 	struct rcuwait wait;	/* a halted vCPU sleeps here */
 	u32 mp_state;		/* [m] KVM_MP_STATE_* */
+	u64 apic_base;		/* [m] IA32_APIC_BASE while there is no LAPIC here */
 	bool ran;		/* [m] KVM_RUN entered once: CPUID is frozen */
 
 	struct vhm_fpu fpu;
@@ -244,13 +253,24 @@ struct vhm_vm {
 	struct srcu_struct srcu;	/* readers of slots and buses that may sleep */
 	struct vhm_mem mem;	/* mmu/ */
 	struct vhm_irqchip *irqchip;	/* [v] to set, NULL or constant after */
-	struct vhm_iobus *iobus;	/* eventfd.c: ioeventfds, under srcu */
+	struct vhm_iobus __rcu *iobus;	/* eventfd.c: under srcu or a section; [v] to change */
+	struct vhm_coalesced *coalesced;	/* coalesced.c; [v] to set */
 	u64 tss_addr, identity_map_addr;	/* [v] */
 	u64 bsp_id;		/* [v] */
 	u32 default_tsc_khz;	/* [v] */
 	/* paravirtual clock (clock.c) */
 	s64 clock_offset;	/* [v] guest clock minus host boot clock, ns */
 };
+
+/* Over the vCPUs published so far; any context. */
+#define vhm_for_each_vcpu(i, vcpu, vm)					\
+	for ((i) = 0; (i) < smp_load_acquire(&(vm)->n_vcpus) &&		\
+	     ((vcpu) = (vm)->vcpus[i], true); (i)++)
+
+static inline bool vhm_is_bsp(struct vhm_vcpu *vcpu)
+{
+	return vcpu->id == vcpu->vm->bsp_id;
+}
 
 /* ---- state accessors --------------------------------------------------- */
 
@@ -286,6 +306,17 @@ static inline bool vhm_is_64bit(struct vhm_vcpu *vcpu)
 	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
 
 	return (st->efer & 0x400) && (st->seg[VHM_CS].attr & VHM_SEG_L);
+}
+
+/** vhm_insn_mode: how the decoder must read the guest's code now. */
+static inline enum vhm_insn_mode vhm_insn_mode(struct vhm_vcpu *vcpu)
+{
+	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
+
+	if ((st->efer & 0x400) && (st->seg[VHM_CS].attr & VHM_SEG_L))
+		return VHM_INSN_64;
+	/* the D bit means nothing in real mode, but is loaded as zero there */
+	return st->seg[VHM_CS].attr & VHM_SEG_DB ? VHM_INSN_32 : VHM_INSN_16;
 }
 
 /* ---- run.c: the loop and its wake-ups ----------------------------------- */
@@ -334,6 +365,12 @@ int vhm_exit_slow(struct vhm_vcpu *vcpu);
  * nothing was changed.
  */
 bool vhm_skip_insn(struct vhm_vcpu *vcpu);
+/** vhm_step_done: hv performed one instruction; tf: RFLAGS.TF before it. */
+void vhm_step_done(struct vhm_vcpu *vcpu, bool tf);
+/** vhm_debug_exit: fill KVM_EXIT_DEBUG. Returns VHM_USER. */
+int vhm_debug_exit(struct vhm_vcpu *vcpu, u8 vector, u64 dr6);
+/** vhm_advance: step over an instruction of len bytes that was performed. */
+void vhm_advance(struct vhm_vcpu *vcpu, u8 len);
 /** vhm_internal_error: fill KVM_EXIT_INTERNAL_ERROR. Returns VHM_USER. */
 int vhm_internal_error(struct vhm_vcpu *vcpu, u32 suberror, int n, ...);
 
@@ -400,6 +437,8 @@ u32 vhm_xsave_size(void);			/* KVM_CAP_XSAVE2 */
 /** to/from a kernel buffer of size bytes in the uapi's layout. -EINVAL on bad image. */
 void vhm_get_xsave(struct vhm_vcpu *vcpu, void *buf, u32 size);
 int vhm_set_xsave(struct vhm_vcpu *vcpu, const void *buf, u32 size);
+/** KVM_SET_XSAVE with an image larger than struct kvm_xsave. -EFAULT too. */
+int vhm_set_xsave2(struct vhm_vcpu *vcpu, void __user *u);
 void vhm_get_xcrs(struct vhm_vcpu *vcpu, struct kvm_xcrs *x);
 int vhm_set_xcrs(struct vhm_vcpu *vcpu, const struct kvm_xcrs *x);
 /** 16 bytes of xmm register n, for the emulator. vCPU not in a section. */
@@ -432,6 +471,9 @@ int vhm_get_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u);	/* count or 
 int vhm_set_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u);
 int vhm_msr_list(struct kvm_msr_list __user *u, bool feature);
 int vhm_get_feature_msrs(struct kvm_msrs __user *u);	/* on the system fd */
+#define VHM_MCE_BANKS	32
+u64 vhm_mce_cap(void);			/* KVM_X86_GET_MCE_CAP_SUPPORTED */
+int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap);	/* -EINVAL */
 
 /* ---- clock.c ------------------------------------------------------------- */
 
@@ -474,6 +516,35 @@ void vhm_iobus_destroy(struct vhm_vm *vm);
 /** signal the ioeventfd that matches; false: none. Section or srcu. */
 bool vhm_iobus_write(struct vhm_vm *vm, bool pio, u64 addr, int size, u64 val);
 
+/* ---- coalesced.c ----------------------------------------------------------- */
+
+/** KVM_(UN)REGISTER_COALESCED_MMIO. Process. -EINVAL, -ENOMEM. */
+int vhm_coalesced_zone(struct vhm_vm *vm, const struct kvm_coalesced_mmio_zone *z, bool add);
+/** put a write into the ring; false: no zone or no room. Section or srcu. */
+bool vhm_coalesced_write(struct vhm_vm *vm, bool pio, u64 addr, int size, u64 val);
+/** the ring's page, made on first use; NULL: no memory. Process. */
+struct page *vhm_coalesced_page(struct vhm_vm *vm);
+void vhm_coalesced_destroy(struct vhm_vm *vm);
+
+/* ---- irqglue.c: the irq room's owner ---------------------------------------- */
+
+/** VM ioctls of the interrupt controllers; -ENOTTY for any other command. */
+long vhm_irq_vm_ioctl(struct vhm_vm *vm, unsigned int cmd, void __user *u);
+void vhm_irq_stop(struct vhm_vm *vm);		/* no timer fires any more */
+void vhm_irq_destroy(struct vhm_vm *vm);	/* after the vCPUs */
+int vhm_lapic_attach(struct vhm_vcpu *vcpu);	/* 0 too without irqchip; -ENOMEM */
+void vhm_lapic_detach(struct vhm_vcpu *vcpu);
+int vhm_lapic_get_state(struct vhm_vcpu *vcpu, struct kvm_lapic_state *s);	/* -EINVAL: none */
+int vhm_lapic_set_state(struct vhm_vcpu *vcpu, const struct kvm_lapic_state *s);
+/** device models at a port or address; false: not theirs. Section or srcu. */
+bool vhm_irq_pio(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val);
+bool vhm_irq_mmio_read(struct vhm_vcpu *vcpu, u64 gpa, int size, void *data);
+bool vhm_irq_mmio_write(struct vhm_vcpu *vcpu, u64 gpa, int size, const void *data);
+/** vhm_apic_base: IA32_APIC_BASE of the vCPU. */
+u64 vhm_apic_base(struct vhm_vcpu *vcpu);
+/** vhm_set_apic_base: 0, or 1 for #GP (guest) or -EINVAL (host). vCPU not running. */
+int vhm_set_apic_base(struct vhm_vcpu *vcpu, u64 val, bool host);
+
 /* ---- hypercall.c ---------------------------------------------------------- */
 
 int vhm_hypercall(struct vhm_vcpu *vcpu);	/* fast: VHM_RESUME or VHM_SLOW */
@@ -485,9 +556,7 @@ void vhm_vm_get(struct vhm_vm *vm);
 void vhm_vm_put(struct vhm_vm *vm);
 int vhm_create_vcpu(struct vhm_vm *vm, u32 id);	/* fd or -errno; vm->lock held */
 void vhm_vcpu_destroy(struct vhm_vcpu *vcpu);
-int vhm_check_extension(long cap, const struct vhm_vm *vm);
-int vhm_vcpu_cache_init(void);
-void vhm_vcpu_cache_exit(void);
-extern const struct vhm_irq_ops vhm_irq_ops;
+int vhm_check_extension(long cap);
+extern const struct file_operations vhm_dev_fops;
 
 #endif

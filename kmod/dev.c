@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/hv: the system ioctls and the table of capabilities.
+ *
+ * A capability is non-zero only for what a selftest holds (uapi/README.md says
+ * which); everything else is answered 0 and refused when asked for.
+ */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
+
+#include "vhm.h"
+
+struct cap_row {
+	u16 cap;
+	int value;
+};
+
+static const struct cap_row caps[] = {
+	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_HLT, 1 },
+	{ KVM_CAP_USER_MEMORY, 1 },
+	{ KVM_CAP_SET_TSS_ADDR, 1 },
+	{ KVM_CAP_EXT_CPUID, 1 },
+	{ KVM_CAP_NR_MEMSLOTS, VHM_MAX_SLOTS },
+	{ KVM_CAP_MAX_VCPU_ID, VHM_MAX_VCPUS },
+	{ KVM_CAP_PIT2, 1 },
+	{ KVM_CAP_PIT_STATE2, 1 },
+	{ KVM_CAP_REINJECT_CONTROL, 1 },
+	{ KVM_CAP_NOP_IO_DELAY, 1 },
+	{ KVM_CAP_MP_STATE, 1 },
+	{ KVM_CAP_COALESCED_MMIO, KVM_COALESCED_MMIO_PAGE_OFFSET },
+	{ KVM_CAP_SYNC_MMU, 1 },
+	{ KVM_CAP_USER_NMI, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
+	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
+	{ KVM_CAP_IRQ_ROUTING, VHM_IRQ_MAX_GSI },
+	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
+	{ KVM_CAP_SIGNAL_MSI, 1 },
+	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
+	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
+	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
+	{ KVM_CAP_VCPU_EVENTS, 1 },
+	{ KVM_CAP_DEBUGREGS, 1 },
+	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
+	{ KVM_CAP_XSAVE, 1 },
+	{ KVM_CAP_XCRS, 1 },
+	{ KVM_CAP_SREGS2, 1 },
+	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
+	{ KVM_CAP_GET_TSC_KHZ, 1 },
+	{ KVM_CAP_MCE, VHM_MCE_BANKS },
+	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
+	{ KVM_CAP_READONLY_MEM, 1 },
+	{ KVM_CAP_IOEVENTFD, 1 },
+	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
+	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
+	{ KVM_CAP_GET_MSR_FEATURES, 1 },
+	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
+	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
+	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
+};
+
+/*
+ * vhm_check_extension - KVM_CHECK_EXTENSION
+ * @cap: user-controlled number
+ *
+ * Any context. Returns the capability's value, 0 for what hv does not serve.
+ */
+int vhm_check_extension(long cap)
+{
+	int i;
+
+	switch (cap) {
+	case KVM_CAP_NR_VCPUS:
+		return min_t(int, num_online_cpus(), VHM_MAX_VCPUS);
+	case KVM_CAP_MAX_VCPUS:
+		return VHM_MAX_VCPUS;
+	case KVM_CAP_XSAVE2:
+		return max_t(int, vhm_xsave_size(), sizeof(struct kvm_xsave));
+	}
+	for (i = 0; i < ARRAY_SIZE(caps); i++)
+		if (caps[i].cap == cap)
+			return caps[i].value;
+	return 0;
+}
+
+static int get_mce_cap(u64 __user *u)
+{
+	return put_user(vhm_mce_cap(), u);
+}
+
+static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *u = (void __user *)arg;
+
+	switch (cmd) {
+	case KVM_GET_API_VERSION:
+		return arg ? -EINVAL : KVM_API_VERSION;
+	case KVM_CREATE_VM:
+		return vhm_create_vm(arg);
+	case KVM_CHECK_EXTENSION:
+		return vhm_check_extension(arg);
+	case KVM_GET_VCPU_MMAP_SIZE:
+		return arg ? -EINVAL : VHM_MMAP_PAGES * PAGE_SIZE;
+	case KVM_GET_SUPPORTED_CPUID:
+		return vhm_cpuid_supported(u, false);
+	case KVM_GET_EMULATED_CPUID:
+		return vhm_cpuid_supported(u, true);
+	case KVM_GET_MSR_INDEX_LIST:
+		return vhm_msr_list(u, false);
+	case KVM_GET_MSR_FEATURE_INDEX_LIST:
+		return vhm_msr_list(u, true);
+	case KVM_GET_MSRS:
+		return vhm_get_feature_msrs(u);
+	case KVM_X86_GET_MCE_CAP_SUPPORTED:
+		return get_mce_cap(u);
+	default:
+		return -ENOTTY;
+	}
+}
+
+const struct file_operations vhm_dev_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = dev_ioctl,
+	.llseek = noop_llseek,
+};

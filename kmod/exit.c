@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens at an exit.
+ *
+ * The back end has decoded the exit into vcpu->exit; here it is decided. Each
+ * kind has a fast row, called inside the section with interrupts off, and a
+ * slow row, called outside when the fast one answers VHM_SLOW. A handler first
+ * learns the instruction's length, then acts, then advances: when the length
+ * cannot be had in the section nothing has happened yet and the slow row does
+ * the same with faults allowed.
+ */
+#include <linux/stdarg.h>
+#include <linux/ratelimit.h>
+
+#include "vhm.h"
+
+#define DB_VECTOR	1
+#define BP_VECTOR	3
+#define UD_VECTOR	6
+#define BLOCK_SHADOW	(VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS)
+
+/* ---- instruction length -------------------------------------------------------- */
+
+/* The usual encodings of what exits: a look at two bytes spares the decoder. */
+static const struct { u8 len, bytes[3]; } usual[VHM_X_NR] = {
+	[VHM_X_CPUID] = { 2, { 0x0f, 0xa2 } },
+	[VHM_X_HLT] = { 1, { 0xf4 } },
+	[VHM_X_INVD] = { 2, { 0x0f, 0x08 } },
+	[VHM_X_WBINVD] = { 2, { 0x0f, 0x09 } },
+	[VHM_X_PAUSE] = { 2, { 0xf3, 0x90 } },
+	[VHM_X_XSETBV] = { 3, { 0x0f, 0x01, 0xd1 } },
+	[VHM_X_HYPERCALL] = { 3, { 0x0f, 0x01, 0xd9 } },
+};
+
+/* Length from memory; 0: the bytes cannot be had now, or are no instruction. */
+static noinline u8 fetched_len(struct vhm_vcpu *vcpu)
+{
+	bool nofault = vcpu->in_section >= 0;
+	enum vhm_insn_mode mode;
+	struct vhm_insn insn;
+	u8 buf[16];
+	int n = vhm_fetch(vcpu, buf, nofault);
+	u8 len = usual[vcpu->exit.kind].len;
+
+	if (len && n >= len && !memcmp(buf, usual[vcpu->exit.kind].bytes, len))
+		return len;
+	mode = vhm_insn_mode(vcpu);
+	if (!n || vhm_insn_decode(&insn, buf, n, mode) != VHM_INSN_OK)
+		return 0;
+	return insn.len;
+}
+
+static u8 insn_len(struct vhm_vcpu *vcpu)
+{
+	if (!vcpu->exit.insn_len)
+		vcpu->exit.insn_len = fetched_len(vcpu);
+	return vcpu->exit.insn_len;
+}
+
+/*
+ * An instruction was performed by hv: the interrupt shadow ends with it, and
+ * with TF set (before it) it traps.
+ */
+void vhm_step_done(struct vhm_vcpu *vcpu, bool tf)
+{
+	u32 blocked = vhm_ops->blocked(vcpu);
+
+	if (unlikely(blocked & BLOCK_SHADOW))
+		vhm_ops->set_blocked(vcpu, blocked & ~BLOCK_SHADOW);
+	if (unlikely(tf))
+		vhm_raise_db(vcpu, DR6_BS);
+}
+
+void vhm_advance(struct vhm_vcpu *vcpu, u8 len)
+{
+	vcpu->rip = vhm_is_64bit(vcpu) ? vcpu->rip + len : (u32)(vcpu->rip + len);
+	vhm_step_done(vcpu, vcpu->rflags & X86_EFLAGS_TF);
+}
+
+bool vhm_skip_insn(struct vhm_vcpu *vcpu)
+{
+	u8 len = insn_len(vcpu);
+
+	if (!len)
+		return false;
+	vhm_advance(vcpu, len);
+	return true;
+}
+
+/* ---- errors to userspace ------------------------------------------------------------ */
+
+int vhm_internal_error(struct vhm_vcpu *vcpu, u32 suberror, int n, ...)
+{
+	struct kvm_run *run = vcpu->run;
+	va_list ap;
+	int i;
+
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = suberror;
+	run->internal.ndata = n;
+	va_start(ap, n);
+	for (i = 0; i < n; i++)
+		run->internal.data[i] = va_arg(ap, u64);
+	va_end(ap);
+	return VHM_USER;
+}
+
+static void dump(struct vhm_vcpu *vcpu)
+{
+	static DEFINE_RATELIMIT_STATE(rs, 5 * HZ, 1);
+
+	if (__ratelimit(&rs))
+		vhm_ops->dump(vcpu);
+}
+
+static int unexpected(struct vhm_vcpu *vcpu)
+{
+	dump(vcpu);
+	return vhm_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2,
+				  vcpu->exit.hw_reason, (u64)vcpu->last_cpu);
+}
+
+static int fail_entry(struct vhm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	dump(vcpu);
+	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	run->fail_entry.hardware_entry_failure_reason = vcpu->exit.hw_reason;
+	run->fail_entry.cpu = vcpu->last_cpu;
+	return VHM_USER;
+}
+
+static int shutdown(struct vhm_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
+	return VHM_USER;
+}
+
+/* ---- rows ------------------------------------------------------------------------------ */
+
+static int leave(struct vhm_vcpu *vcpu)
+{
+	return VHM_SLOW;
+}
+
+static int again(struct vhm_vcpu *vcpu)
+{
+	return VHM_RESUME;
+}
+
+/*
+ * A length that cannot be had: inside the section the slow row tries again;
+ * outside, re-executing raises the fetch fault, or the guest changed its code.
+ */
+static int no_length(struct vhm_vcpu *vcpu)
+{
+	return vcpu->in_section >= 0 ? VHM_SLOW : VHM_RESUME;
+}
+
+static int do_cpuid(struct vhm_vcpu *vcpu)
+{
+	u64 *gpr = vcpu->gpr;
+	u8 len = insn_len(vcpu);
+	u32 a, b, c, d;
+
+	if (unlikely(!len))
+		return no_length(vcpu);
+	a = gpr[VHM_RAX];
+	c = gpr[VHM_RCX];
+	vhm_cpuid(vcpu, &a, &b, &c, &d);
+	gpr[VHM_RAX] = a;
+	gpr[VHM_RBX] = b;
+	gpr[VHM_RCX] = c;
+	gpr[VHM_RDX] = d;
+	vhm_advance(vcpu, len);
+	return VHM_RESUME;
+}
+
+/* INVD, WBINVD, PAUSE, MONITOR and MWAIT do nothing here. */
+static int do_nothing(struct vhm_vcpu *vcpu)
+{
+	return vhm_skip_insn(vcpu) ? VHM_RESUME : no_length(vcpu);
+}
+
+static int do_hlt(struct vhm_vcpu *vcpu)
+{
+	if (!vhm_skip_insn(vcpu))
+		return no_length(vcpu);
+	if (!vcpu->lapic) {
+		vcpu->run->exit_reason = KVM_EXIT_HLT;
+		return VHM_USER;
+	}
+	if (vhm_has_event(vcpu)) {
+		set_bit(VHM_REQ_EVENT, &vcpu->requests);
+		return VHM_RESUME;
+	}
+	vcpu->mp_state = KVM_MP_STATE_HALTED;
+	/* outside, prepare() puts the thread to sleep */
+	return vcpu->in_section >= 0 ? VHM_SLOW : VHM_RESUME;
+}
+
+static int hlt_slow(struct vhm_vcpu *vcpu)
+{
+	return vcpu->mp_state == KVM_MP_STATE_HALTED ? VHM_RESUME : do_hlt(vcpu);
+}
+
+static int do_gp(struct vhm_vcpu *vcpu)
+{
+	vhm_raise_error(vcpu, 13, 0);
+	return VHM_RESUME;
+}
+
+static int do_ud(struct vhm_vcpu *vcpu)
+{
+	vhm_raise(vcpu, UD_VECTOR);
+	return VHM_RESUME;
+}
+
+static u64 edx_eax(struct vhm_vcpu *vcpu)
+{
+	return (u32)vcpu->gpr[VHM_RAX] | vcpu->gpr[VHM_RDX] << 32;
+}
+
+static int do_xsetbv(struct vhm_vcpu *vcpu)
+{
+	u8 len = insn_len(vcpu);
+
+	if (!len)
+		return no_length(vcpu);
+	if ((u32)vcpu->gpr[VHM_RCX] || vhm_set_xcr0(vcpu, edx_eax(vcpu)))
+		return do_gp(vcpu);
+	vhm_advance(vcpu, len);
+	return VHM_RESUME;
+}
+
+static int do_msr(struct vhm_vcpu *vcpu)
+{
+	u32 index = vcpu->gpr[VHM_RCX];
+	u8 len = insn_len(vcpu);
+	u64 val;
+
+	if (unlikely(!len))
+		return no_length(vcpu);
+	if (vcpu->exit.msr.write) {
+		if (vhm_msr_set(vcpu, index, edx_eax(vcpu), false))
+			return do_gp(vcpu);
+	} else {
+		if (vhm_msr_get(vcpu, index, &val, false))
+			return do_gp(vcpu);
+		vcpu->gpr[VHM_RAX] = (u32)val;
+		vcpu->gpr[VHM_RDX] = val >> 32;
+	}
+	vhm_advance(vcpu, len);
+	return VHM_RESUME;
+}
+
+static int msr_fast(struct vhm_vcpu *vcpu)
+{
+	return vhm_msr_is_fast(vcpu->gpr[VHM_RCX]) ? do_msr(vcpu) : VHM_SLOW;
+}
+
+/*
+ * The guest turned to its debug registers. Unless the VMM uses them itself
+ * they are given to it for this section and the instruction runs by itself.
+ */
+static int do_dr(struct vhm_vcpu *vcpu)
+{
+	if (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)
+		return vcpu->in_section >= 0 ? VHM_SLOW : vhm_emulate(vcpu);
+	if (vcpu->in_section >= 0)
+		return VHM_SLOW;
+	vcpu->dr_live = true;
+	vhm_ops->update_intercepts(vcpu);
+	return VHM_RESUME;
+}
+
+static int fault_fast(struct vhm_vcpu *vcpu)
+{
+	const struct vhm_fault *f = &vcpu->exit.fault;
+	const struct vhm_memslot *slot = vhm_slot_find(vcpu->vm, f->gpa >> PAGE_SHIFT);
+
+	if (slot && !(f->access & VHM_ACC_WRITE && slot->flags & KVM_MEM_READONLY))
+		return VHM_SLOW;
+	return vhm_mmio_fast(vcpu);
+}
+
+static int fault_slow(struct vhm_vcpu *vcpu)
+{
+	int r = vhm_mmu_fault(vcpu, &vcpu->exit.fault);
+
+	return r == VHM_FAULT_MMIO ? vhm_emulate(vcpu) : r;
+}
+
+/* ---- exceptions --------------------------------------------------------------------------- */
+
+int vhm_debug_exit(struct vhm_vcpu *vcpu, u8 vector, u64 dr6)
+{
+	struct kvm_debug_exit_arch *a = &vcpu->run->debug.arch;
+	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CODE | VHM_ST_CR | VHM_ST_DR);
+	u64 base = vhm_is_64bit(vcpu) ? 0 : st->seg[VHM_CS].base;
+
+	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
+	a->exception = vector;
+	a->pc = base + vcpu->rip;
+	a->dr6 = dr6;
+	a->dr7 = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP ?
+		 vcpu->guest_debug_dr7 : st->dr7;
+	return VHM_USER;
+}
+
+static int do_db(struct vhm_vcpu *vcpu)
+{
+	u64 bits = vcpu->exit.exc.payload;
+
+	if (vcpu->guest_debug & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))
+		return vhm_debug_exit(vcpu, DB_VECTOR, bits | DR6_FIXED);
+	vhm_raise_db(vcpu, bits);
+	return VHM_RESUME;
+}
+
+static int do_bp(struct vhm_vcpu *vcpu)
+{
+	if (vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP)
+		return vhm_debug_exit(vcpu, BP_VECTOR, 0);
+	vcpu->ev.exc = (struct vhm_event){ .kind = VHM_EV_SOFT_EXC, .vector = BP_VECTOR,
+					   .insn_len = 1 };
+	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	return VHM_RESUME;
+}
+
+/* The other vendor's hypercall instruction is #UD here; KVM serves both. */
+static int do_ud_exception(struct vhm_vcpu *vcpu)
+{
+	static const u8 vmcall[3] = { 0x0f, 0x01, 0xc1 }, vmmcall[3] = { 0x0f, 0x01, 0xd9 };
+	u8 buf[16];
+	int n = vhm_fetch(vcpu, buf, vcpu->in_section >= 0);
+
+	if (!n && vcpu->in_section >= 0)
+		return VHM_SLOW;
+	if (n < 3 || (memcmp(buf, vmcall, 3) && memcmp(buf, vmmcall, 3)))
+		return do_ud(vcpu);
+	vcpu->exit.insn_len = 3;
+	return vhm_hypercall(vcpu);
+}
+
+static int do_hypercall(struct vhm_vcpu *vcpu)
+{
+	return insn_len(vcpu) ? vhm_hypercall(vcpu) : no_length(vcpu);
+}
+
+static int do_exception(struct vhm_vcpu *vcpu)
+{
+	const struct vhm_exc *e = &vcpu->exit.exc;
+
+	switch (e->vector) {
+	case DB_VECTOR:
+		return do_db(vcpu);
+	case BP_VECTOR:
+		return do_bp(vcpu);
+	case UD_VECTOR:
+		return do_ud_exception(vcpu);
+	}
+	if (e->has_error)
+		vhm_raise_error(vcpu, e->vector, e->error);
+	else
+		vhm_raise(vcpu, e->vector);
+	return VHM_RESUME;
+}
+
+/* ---- windows --------------------------------------------------------------------------------- */
+
+static int irq_window(struct vhm_vcpu *vcpu)
+{
+	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	/* a VMM that waits for it is told on the way back in */
+	return !vcpu->lapic && vcpu->run->request_interrupt_window ? VHM_SLOW : VHM_RESUME;
+}
+
+static int nmi_window(struct vhm_vcpu *vcpu)
+{
+	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	return VHM_RESUME;
+}
+
+/* ---- the tables --------------------------------------------------------------------------------- */
+
+typedef int (*exit_fn)(struct vhm_vcpu *vcpu);
+
+static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
+	[VHM_X_NONE] = { again, again },
+	[VHM_X_HOST_EVENT] = { leave, again },
+	[VHM_X_CPUID] = { do_cpuid, do_cpuid },
+	[VHM_X_HLT] = { do_hlt, hlt_slow },
+	[VHM_X_PAUSE] = { do_nothing, do_nothing },
+	[VHM_X_INVD] = { do_nothing, do_nothing },
+	[VHM_X_WBINVD] = { do_nothing, do_nothing },
+	[VHM_X_MONITOR] = { do_nothing, do_nothing },
+	[VHM_X_MWAIT] = { do_nothing, do_nothing },
+	[VHM_X_RDPMC] = { do_gp, do_gp },
+	[VHM_X_XSETBV] = { leave, do_xsetbv },
+	[VHM_X_RSM] = { do_ud, do_ud },
+	[VHM_X_UD] = { do_ud, do_ud },
+	[VHM_X_HYPERCALL] = { do_hypercall, do_hypercall },
+	[VHM_X_IO] = { vhm_io_fast, vhm_io_slow },
+	[VHM_X_MSR] = { msr_fast, do_msr },
+	[VHM_X_CR] = { leave, vhm_emulate },
+	[VHM_X_DR] = { do_dr, do_dr },
+	[VHM_X_FAULT] = { fault_fast, fault_slow },
+	[VHM_X_EXCEPTION] = { do_exception, do_exception },
+	[VHM_X_IRQ_WINDOW] = { irq_window, again },
+	[VHM_X_NMI_WINDOW] = { nmi_window, again },
+	[VHM_X_SHUTDOWN] = { shutdown, shutdown },
+	[VHM_X_FAIL_ENTRY] = { leave, fail_entry },
+	/* never asked for, or not served: the VMM is told */
+	[VHM_X_RDTSC] = { leave, unexpected },
+	[VHM_X_RDTSCP] = { leave, unexpected },
+	[VHM_X_INVLPG] = { leave, unexpected },
+	[VHM_X_TASK_SWITCH] = { leave, unexpected },
+	[VHM_X_UNKNOWN] = { leave, unexpected },
+};
+
+int vhm_exit_fast(struct vhm_vcpu *vcpu)
+{
+	/* what the exit cut short goes in again at the next entry */
+	if (unlikely(vcpu->ev.interrupted.kind))
+		set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	return rows[vcpu->exit.kind].fast(vcpu);
+}
+
+int vhm_exit_slow(struct vhm_vcpu *vcpu)
+{
+	return rows[vcpu->exit.kind].slow(vcpu);
+}

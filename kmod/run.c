@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM_RUN: the loop from ioctl to guest and back.
+ *
+ * Its centre is the section: one stretch with interrupts off in which the CPU
+ * belongs to hv. It begins by taking VMX or SVM and ends by giving it back;
+ * between, the guest is entered as often as its exits can be settled at once.
+ * Everything else (page faults, userspace, signals, the scheduler) happens
+ * outside, with the CPU as the host left it.
+ *
+ * Nobody stops a running vCPU by force: a request bit is set, then the CPU it
+ * is on gets an interrupt. An interrupt that arrives during a section ends it
+ * at the next entry, so requests are looked at once per entry and the vCPU's
+ * whereabouts are published once per section (in_section).
+ */
+#include <linux/rcuwait.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+#include <linux/vtime.h>
+#include <trace/events/ipi.h>
+
+#include "host.h"
+#include "vhm.h"
+
+/* section() only: the task has work to do before it may enter a guest */
+#define NEXT_WORK	64
+
+/* requests that need interrupts on; the others are served inside the section */
+#define SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_RESET) | BIT(VHM_REQ_SIPI) | \
+			 BIT(VHM_REQ_DEAD) | BIT(VHM_REQ_UNBLOCK))
+
+/* ---- wake-ups -------------------------------------------------------------- */
+
+void vhm_kick(struct vhm_vcpu *vcpu)
+{
+	int me = get_cpu(), cpu;
+
+	/* pairs with the barrier in section(): request, then whereabouts */
+	smp_mb();
+	cpu = READ_ONCE(vcpu->in_section);
+	if (cpu < 0)
+		rcuwait_wake_up(&vcpu->wait);
+	else if (cpu != me)
+		smp_send_reschedule(cpu);
+	put_cpu();
+}
+
+void vhm_request(struct vhm_vcpu *vcpu, enum vhm_request req)
+{
+	if (!test_and_set_bit(req, &vcpu->requests))
+		vhm_kick(vcpu);
+}
+
+static void nothing(void *unused)
+{
+}
+
+void vhm_sections_wait(struct vhm_vm *vm)
+{
+	struct vhm_vcpu *vcpu;
+	int i, cpu, me = get_cpu();
+
+	smp_mb();	/* what the caller changed, then whereabouts */
+	vhm_for_each_vcpu(i, vcpu, vm) {
+		cpu = READ_ONCE(vcpu->in_section);
+		/* the handler runs when that CPU has interrupts on again */
+		if (cpu >= 0 && cpu != me)
+			smp_call_function_single(cpu, nothing, NULL, 1);
+	}
+	put_cpu();
+}
+
+void vhm_request_all_wait(struct vhm_vm *vm, enum vhm_request req)
+{
+	struct vhm_vcpu *vcpu;
+	int i;
+
+	vhm_for_each_vcpu(i, vcpu, vm)
+		set_bit(req, &vcpu->requests);
+	vhm_sections_wait(vm);
+}
+
+/* ---- the section ------------------------------------------------------------- */
+
+/* Requests that are cheap; called with interrupts off before an entry. */
+static int serve_fast(struct vhm_vcpu *vcpu)
+{
+	if (unlikely(vcpu->requests & SLOW_REQUESTS))
+		return NEXT_WORK;
+	if (test_and_clear_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests))
+		vhm_ops->flush_tlb(vcpu);
+	if (test_and_clear_bit(VHM_REQ_EVENT, &vcpu->requests))
+		return vhm_events_prepare(vcpu);
+	return VHM_RESUME;
+}
+
+static int guest_loop(struct vhm_vcpu *vcpu)
+{
+	int r;
+
+	do {
+		if (READ_ONCE(vcpu->requests)) {
+			r = serve_fast(vcpu);
+			if (r != VHM_RESUME)
+				return r;
+		}
+		vhm_ops->run(vcpu);
+		r = vhm_exit_fast(vcpu);
+	} while (r == VHM_RESUME);
+	return r;
+}
+
+static int section(struct vhm_vcpu *vcpu)
+{
+	int r;
+
+	vtime_account_guest_enter();
+	local_irq_disable();
+	WRITE_ONCE(vcpu->in_section, smp_processor_id());
+	/* pairs with vhm_kick(): whereabouts, then requests */
+	smp_mb();
+	r = NEXT_WORK;
+	if (unlikely(vhm_xfer_pending()))
+		goto out;
+	r = vhm_ops->section_enter(vcpu);
+	if (unlikely(r))
+		goto out;
+	vhm_fpu_enter(vcpu);
+	r = guest_loop(vcpu);
+	vhm_fpu_leave(vcpu);
+	vhm_ops->section_leave(vcpu);
+	vcpu->last_cpu = vcpu->in_section;
+out:
+	WRITE_ONCE(vcpu->in_section, -1);
+	/* the tick that may be pending now still counts as the guest's time */
+	local_irq_enable();
+	vtime_account_guest_exit();
+	return r;
+}
+
+/* ---- halted and waiting --------------------------------------------------------- */
+
+static bool runnable(struct vhm_vcpu *vcpu)
+{
+	if (vcpu->mp_state == KVM_MP_STATE_RUNNABLE)
+		return true;
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vhm_has_event(vcpu)) {
+		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+		return true;
+	}
+	return false;
+}
+
+/* Sleep until there is something to look at. 0, or -EINTR. */
+static int block(struct vhm_vcpu *vcpu)
+{
+	int r = 0;
+
+	prepare_to_rcuwait(&vcpu->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (READ_ONCE(vcpu->requests) & SLOW_REQUESTS || runnable(vcpu))
+			break;
+		if (signal_pending(current)) {
+			r = -EINTR;
+			break;
+		}
+		schedule();
+	}
+	finish_rcuwait(&vcpu->wait);
+	return r;
+}
+
+static int stop_for_signal(struct vhm_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = KVM_EXIT_INTR;
+	return -EINTR;
+}
+
+/* ---- slow requests ----------------------------------------------------------------- */
+
+/* INIT: the boot processor starts over, the others wait for SIPI. */
+static void serve_init(struct vhm_vcpu *vcpu)
+{
+	vhm_vcpu_reset(vcpu, true);
+	vcpu->mp_state = vhm_is_bsp(vcpu) ? KVM_MP_STATE_RUNNABLE :
+					    KVM_MP_STATE_INIT_RECEIVED;
+}
+
+static void serve_sipi(struct vhm_vcpu *vcpu)
+{
+	u8 vector = READ_ONCE(vcpu->ev.sipi_vector);
+	struct vhm_state *st;
+
+	if (vcpu->mp_state != KVM_MP_STATE_INIT_RECEIVED)
+		return;
+	st = vhm_st_write(vcpu, VHM_ST_CODE);
+	st->seg[VHM_CS].sel = vector << 8;
+	st->seg[VHM_CS].base = vector << 12;
+	vcpu->rip = 0;
+	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
+}
+
+static int serve_slow(struct vhm_vcpu *vcpu)
+{
+	int idx;
+
+	if (test_bit(VHM_REQ_DEAD, &vcpu->requests))
+		return -EIO;
+	if (test_and_clear_bit(VHM_REQ_RESET, &vcpu->requests))
+		serve_init(vcpu);
+	if (test_and_clear_bit(VHM_REQ_SIPI, &vcpu->requests))
+		serve_sipi(vcpu);
+	if (test_and_clear_bit(VHM_REQ_CLOCK, &vcpu->requests)) {
+		idx = srcu_read_lock(&vcpu->vm->srcu);
+		vhm_clock_update(vcpu);
+		srcu_read_unlock(&vcpu->vm->srcu, idx);
+	}
+	clear_bit(VHM_REQ_UNBLOCK, &vcpu->requests);
+	return 0;
+}
+
+/* ---- the loop ------------------------------------------------------------------------ */
+
+/* A VMM with its own interrupt controllers asked to hear when one can go in. */
+static bool user_window_open(struct vhm_vcpu *vcpu)
+{
+	return vcpu->run->request_interrupt_window && !vcpu->vm->irqchip &&
+	       vcpu->ev.user_irq < 0 && vhm_irq_allowed(vcpu);
+}
+
+/* Before an entry: requests, halting, the VMM's wishes. RESUME, USER, -errno. */
+static int prepare(struct vhm_vcpu *vcpu)
+{
+	int r;
+
+	if (READ_ONCE(vcpu->requests) & SLOW_REQUESTS) {
+		r = serve_slow(vcpu);
+		if (r)
+			return r;
+	}
+	while (unlikely(vcpu->mp_state != KVM_MP_STATE_RUNNABLE)) {
+		r = block(vcpu);
+		if (r)
+			return stop_for_signal(vcpu);
+		r = serve_slow(vcpu);
+		if (r)
+			return r;
+	}
+	if (unlikely(user_window_open(vcpu))) {
+		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		return VHM_USER;
+	}
+	return VHM_RESUME;
+}
+
+static int run_loop(struct vhm_vcpu *vcpu)
+{
+	int r, idx;
+
+	for (;;) {
+		r = prepare(vcpu);
+		if (r != VHM_RESUME)
+			return r;
+		r = section(vcpu);
+		if (r == VHM_SLOW) {
+			idx = srcu_read_lock(&vcpu->vm->srcu);
+			r = vhm_exit_slow(vcpu);
+			srcu_read_unlock(&vcpu->vm->srcu, idx);
+		} else if (r == NEXT_WORK) {
+			r = vhm_xfer_work(vcpu->xfer);
+			if (r)
+				return stop_for_signal(vcpu);
+		}
+		if (r != VHM_RESUME)
+			return r;
+	}
+}
+
+/* ---- what userspace shares ------------------------------------------------------------- */
+
+static int sync_in(struct vhm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 dirty = READ_ONCE(run->kvm_dirty_regs);
+	struct kvm_sync_regs *s = &run->s.regs;
+	int r = 0;
+
+	if ((READ_ONCE(run->kvm_valid_regs) | dirty) & ~(u64)KVM_SYNC_X86_VALID_FIELDS)
+		return -EINVAL;
+	if (likely(!dirty))
+		return 0;
+	if (dirty & KVM_SYNC_X86_REGS)
+		vhm_set_regs(vcpu, &s->regs);
+	if (dirty & KVM_SYNC_X86_SREGS) {
+		struct kvm_sregs sregs = s->sregs;
+
+		r = vhm_set_sregs(vcpu, &sregs);
+	}
+	if (!r && dirty & KVM_SYNC_X86_EVENTS) {
+		struct kvm_vcpu_events ev = s->events;
+
+		r = vhm_set_events(vcpu, &ev);
+	}
+	if (!r)
+		run->kvm_dirty_regs = 0;
+	return r ? -EINVAL : 0;
+}
+
+static void sync_out(struct vhm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 valid = READ_ONCE(run->kvm_valid_regs);
+
+	if (valid & KVM_SYNC_X86_REGS)
+		vhm_get_regs(vcpu, &run->s.regs.regs);
+	if (valid & KVM_SYNC_X86_SREGS)
+		vhm_get_sregs(vcpu, &run->s.regs.sregs);
+	if (valid & KVM_SYNC_X86_EVENTS)
+		vhm_get_events(vcpu, &run->s.regs.events);
+}
+
+static void publish(struct vhm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	bool irqchip = vcpu->vm->irqchip;
+
+	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
+	run->cr8 = vhm_get_cr8(vcpu);
+	run->apic_base = vhm_apic_base(vcpu);
+	run->ready_for_interrupt_injection = irqchip ||
+		(vcpu->ev.user_irq < 0 && vhm_irq_allowed(vcpu));
+	if (unlikely(READ_ONCE(run->kvm_valid_regs)))
+		sync_out(vcpu);
+}
+
+static int enter(struct vhm_vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+	int r = sync_in(vcpu);
+
+	if (r)
+		return r;
+	if (!vcpu->vm->irqchip && run->cr8 != vcpu->cr8 && vhm_set_cr8(vcpu, run->cr8))
+		return -EINVAL;
+	r = vhm_complete_user(vcpu);
+	if (r != VHM_RESUME)
+		return r;
+	if (READ_ONCE(run->immediate_exit))
+		return -EINTR;
+	return run_loop(vcpu);
+}
+
+/*
+ * vhm_vcpu_run - KVM_RUN
+ *
+ * Process context, vcpu->mutex held, current->mm is the VM's. Returns 0 with
+ * vcpu->run->exit_reason telling why; -EINTR for a signal or immediate_exit;
+ * -EBUSY when another hypervisor holds VMX or SVM on this CPU; -EINVAL for bad
+ * synced registers; -EFAULT when guest memory has no backing; -EIO for a VM
+ * that was killed.
+ */
+int vhm_vcpu_run(struct vhm_vcpu *vcpu)
+{
+	sigset_t old;
+	int r;
+
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &old);
+	vcpu->ran = true;
+	vcpu->run->flags = 0;
+	/* what the VMM changed since may have changed what can be injected */
+	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	r = enter(vcpu);
+	publish(vcpu);
+	if (vcpu->sigset_active)
+		sigprocmask(SIG_SETMASK, &old, NULL);
+	return r == VHM_USER ? 0 : r;
+}
