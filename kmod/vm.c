@@ -50,6 +50,8 @@ static void vm_destroy(struct vhm_vm *vm)
 	/* timers and event sources first: they reach into vCPUs */
 	vhm_iobus_destroy(vm);
 	vhm_irq_stop(vm);
+	/* and the notifier: it flushes the vCPUs' TLBs */
+	vhm_mem_stop(vm);
 	for (i = 0; i < vm->n_vcpus; i++)
 		vhm_vcpu_destroy(vm->vcpus[i]);
 	vhm_irq_destroy(vm);
