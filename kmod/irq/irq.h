@@ -82,9 +82,10 @@ struct vhm_irq_ops {
 	u64 (*now)(void);
 
 	/**
-	 * timer_start: expire once at `expires` (ns of now(); may be past).
-	 * Replaces what was armed; a callback still running elsewhere has ended
-	 * before the new one is armed. Any context but the timer's callback.
+	 * timer_start: expire once at `expires` (ns of now(); may be past, but
+	 * when the callback runs, now() has reached it). Replaces what was
+	 * armed; a callback already running elsewhere may still finish. Any
+	 * context but the timer's callback. Plain hrtimer_start() will do.
 	 */
 	void (*timer_start)(struct vhm_irq_timer *t, u64 expires);
 	/**
@@ -144,8 +145,8 @@ struct vhm_lapic {
 	struct vhm_irq_timer *timer;	/* [c] */
 	u32 timer_div;		/* [o] bus clocks (1 ns) per count: 1..128 */
 	u64 timer_period;	/* [T] ns; 0: not periodic */
-	u64 timer_expires;	/* [T] ns of now(); 0: not running */
-	u64 tsc_deadline;	/* [T] guest TSC; 0: not armed */
+	u64 timer_expires;	/* [o], the callback clears it; ns of now(), 0: not running */
+	u64 tsc_deadline;	/* [o] guest TSC, while the timer runs */
 };
 
 struct vhm_pic {
@@ -178,7 +179,7 @@ struct vhm_pit {
 	atomic_t pending;	/* [a] ticks not yet acknowledged */
 	atomic_t acked;		/* [a] the guest is ready for the next tick */
 	u64 period;		/* [T] of channel 0, ns; 0: one shot */
-	u64 expires;		/* [T] */
+	u64 expires;		/* [T] ns of now() */
 	struct vhm_irq_timer *timer;	/* [c] */
 };
 
@@ -231,9 +232,6 @@ int vhm_irq_line(struct vhm_irqchip *chip, enum vhm_irq_source source, u32 gsi, 
  */
 int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data);
 
-/** vhm_irq_gsi_is_msi: true when the GSI is routed to a message. Any context. */
-bool vhm_irq_gsi_is_msi(struct vhm_irqchip *chip, u32 gsi);
-
 /**
  * vhm_irq_set_routing: replace all routes (user-controlled, checked here).
  * Process; calls are serialised by the caller. 0; -EINVAL: flags, type, GSI,
@@ -267,8 +265,9 @@ void vhm_ioapic_write(struct vhm_irqchip *chip, u32 offset, u32 size, u64 val);
 /*
  * State as KVM_GET_IRQCHIP, KVM_GET_PIT2 and friends carry it. Process; the
  * setters take any content: what is not valid is used masked. which: 0 master,
- * 1 slave. The PIT calls need a PIT (chip->has_pit); KVM_GET_PIT is a prefix
- * of struct kvm_pit_state2, KVM_SET_PIT is it with flags 0.
+ * 1 slave. The PIT calls need a PIT (chip->has_pit); struct kvm_pit_state
+ * is a prefix of struct kvm_pit_state2; KVM_SET_PIT leaves the flags as they are
+ * (get, replace the channels, set).
  */
 void vhm_pic_get(struct vhm_irqchip *chip, int which, struct kvm_pic_state *s);
 void vhm_pic_set(struct vhm_irqchip *chip, int which, const struct kvm_pic_state *s);
@@ -399,12 +398,13 @@ bool vhm_lapic_deliver(struct vhm_lapic *lapic, u8 vector, bool level);
 
 /**
  * vhm_lapic_get, vhm_lapic_set: struct kvm_lapic_state. Set after sregs, since
- * the format follows the mode in IA32_APIC_BASE. Set: 0; -EINVAL: the id is
- * not this vCPU's x2APIC id in x2APIC mode (compared as 8 bits, as it is
- * stored there), nothing changed. Any register content is accepted and used
- * masked. A counting timer goes on from its current-count register.
+ * the format follows the mode in IA32_APIC_BASE; in x2APIC mode the id and the
+ * logical id are this vCPU's whatever it says. Any register content is
+ * accepted and used masked. A timer goes on from its current-count register;
+ * a one-shot timer found at 0 there fires, as in stock KVM, which cannot tell
+ * whether its interrupt was delivered.
  */
 void vhm_lapic_get(struct vhm_lapic *lapic, struct kvm_lapic_state *s);
-int vhm_lapic_set(struct vhm_lapic *lapic, const struct kvm_lapic_state *s);
+void vhm_lapic_set(struct vhm_lapic *lapic, const struct kvm_lapic_state *s);
 
 #endif

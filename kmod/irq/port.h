@@ -51,6 +51,8 @@ typedef int64_t s64;
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
 #define smp_load_acquire(p)	READ_ONCE(*(p))
+#define smp_mb()		__asm__ __volatile__("" ::: "memory")
+#define cmpxchg64(p, old, new)	__sync_val_compare_and_swap(p, old, new)
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 #define array_index_nospec(i, n) ((i) < (n) ? (i) : 0)
 
@@ -75,7 +77,7 @@ typedef struct { int held; } raw_spinlock_t;
 typedef struct { int counter; } atomic_t;
 #define atomic_read(a)		((a)->counter)
 #define atomic_set(a, v)	((a)->counter = (v))
-#define atomic_inc(a)		((a)->counter++)
+#define atomic_add(v, a)	((a)->counter += (v))
 static inline int atomic_xchg(atomic_t *a, int v)
 {
 	int old = a->counter;
@@ -153,7 +155,7 @@ struct rcu_head { int unused; };
 #define rcu_dereference(p)		(p)
 #define rcu_dereference_protected(p, c)	(p)
 #define rcu_assign_pointer(p, v)	((p) = (v))
-#define rcu_access_pointer(p)		(p)
+#define RCU_INIT_POINTER(p, v)		((p) = (v))
 #define kvfree_rcu(p, member)		free(p)
 
 #define GFP_KERNEL_ACCOUNT	0

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the interrupt room tell each other and nobody else.
+ */
+#ifndef VHM_IRQ_INTERNAL_H
+#define VHM_IRQ_INTERNAL_H
+
+#include "irq.h"
+
+/* No periodic timer of a guest may cost the host more than this. */
+#define VHM_TIMER_MIN_PERIOD	(200 * NSEC_PER_USEC)
+
+/* Register offsets in the APIC page: SDM, "Local APIC Register Address Map". */
+enum {
+	LAPIC_ID = 0x20, LAPIC_LVR = 0x30, LAPIC_TPR = 0x80, LAPIC_APR = 0x90,
+	LAPIC_PPR = 0xa0, LAPIC_EOI = 0xb0, LAPIC_LDR = 0xd0, LAPIC_DFR = 0xe0,
+	LAPIC_SVR = 0xf0, LAPIC_ISR = 0x100, LAPIC_TMR = 0x180, LAPIC_IRR = 0x200,
+	LAPIC_ESR = 0x280, LAPIC_ICR = 0x300, LAPIC_ICR2 = 0x310,
+	LAPIC_LVTT = 0x320, LAPIC_LVTTHMR = 0x330, LAPIC_LVTPC = 0x340,
+	LAPIC_LVT0 = 0x350, LAPIC_LVT1 = 0x360, LAPIC_LVTERR = 0x370,
+	LAPIC_TMICT = 0x380, LAPIC_TMCCT = 0x390, LAPIC_TDCR = 0x3e0,
+	LAPIC_SELF_IPI = 0x3f0,
+};
+
+#define LVT_MASKED		0x10000
+#define LVT_MODE_EXTINT		0x700
+#define LVTT_MODE		0x60000	/* field */
+#define LVTT_PERIODIC		0x20000
+#define LVTT_DEADLINE		0x40000
+#define SVR_ENABLE		0x100
+#define ESR_SEND_VECTOR		0x20
+#define ESR_RECV_VECTOR		0x40
+#define ESR_REGISTER		0x80
+
+/* Delivery modes: SDM, "Interrupt Command Register (ICR)". */
+enum vhm_irq_mode {
+	VHM_DM_FIXED, VHM_DM_LOWEST, VHM_DM_SMI, VHM_DM_REMOTE_READ,
+	VHM_DM_NMI, VHM_DM_INIT, VHM_DM_STARTUP, VHM_DM_EXTINT
+};
+
+/* Destination shorthands, as in the ICR. */
+enum vhm_irq_shorthand { VHM_SH_NONE, VHM_SH_SELF, VHM_SH_ALL, VHM_SH_OTHERS };
+
+#define VHM_DEST_ALL	0xffffffffu
+
+/* A message on the interrupt bus. */
+struct vhm_irq_msg {
+	u32 dest;		/* VHM_DEST_ALL: broadcast */
+	u8 vector;
+	u8 mode;		/* enum vhm_irq_mode */
+	u8 shorthand;		/* enum vhm_irq_shorthand */
+	bool logical;		/* destination mode */
+	bool level;		/* trigger mode */
+	bool assert;
+};
+
+static inline u32 lapic_reg(const struct vhm_lapic *lapic, u32 off)
+{
+	return READ_ONCE(*(u32 *)(lapic->regs + off));
+}
+
+static inline void lapic_set_reg(struct vhm_lapic *lapic, u32 off, u32 val)
+{
+	WRITE_ONCE(*(u32 *)(lapic->regs + off), val);
+}
+
+/* A 256-bit register is eight 32-bit ones, 16 bytes apart. */
+static inline unsigned long *lapic_vec_word(const struct vhm_lapic *lapic, u32 off, u8 vec)
+{
+	return (unsigned long *)(lapic->regs + off + (vec >> 5) * 16);
+}
+
+static inline bool lapic_test_vec(const struct vhm_lapic *lapic, u32 off, u8 vec)
+{
+	return test_bit(vec & 31, lapic_vec_word(lapic, off, vec));
+}
+
+static inline bool lapic_hw_enabled(const struct vhm_lapic *lapic)
+{
+	return READ_ONCE(lapic->base) & VHM_APIC_BASE_ENABLE;
+}
+
+static inline bool lapic_sw_enabled(const struct vhm_lapic *lapic)
+{
+	return lapic_reg(lapic, LAPIC_SVR) & SVR_ENABLE;
+}
+
+static inline bool lapic_x2apic(const struct vhm_lapic *lapic)
+{
+	return READ_ONCE(lapic->base) & VHM_APIC_BASE_X2APIC;
+}
+
+/** vhm_dest8: an 8-bit destination field, where 0xff is everyone. */
+static inline u32 vhm_dest8(u8 dest)
+{
+	return dest == 0xff ? VHM_DEST_ALL : dest;
+}
+
+/* ---- lapic.c ---- */
+
+/**
+ * vhm_lapic_accept: the message has found its target. src: the LAPIC on whose
+ * thread this runs, or NULL; it is not kicked. Any context.
+ */
+bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src,
+		      const struct vhm_irq_msg *m);
+/** vhm_lapic_lvt: the event of a local vector table entry happened. Any context. */
+void vhm_lapic_lvt(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 off);
+/** vhm_lapic_takes_extint: INT of the PIC reaches this CPU. Any context. */
+bool vhm_lapic_takes_extint(const struct vhm_lapic *lapic);
+
+/* ---- lapic_timer.c: the vCPU's thread ---- */
+u64 vhm_lapic_timer_fn(struct vhm_irq_timer *t);
+void vhm_lapic_timer_stop(struct vhm_lapic *lapic);
+/** vhm_lapic_timer_count: the current-count register. */
+u32 vhm_lapic_timer_count(const struct vhm_lapic *lapic);
+/** vhm_lapic_timer_load: the initial-count register was written. */
+void vhm_lapic_timer_load(struct vhm_lapic *lapic, u32 val);
+/** vhm_lapic_timer_divide: the divide-configuration register was written. */
+void vhm_lapic_timer_divide(struct vhm_lapic *lapic, u32 val);
+/** vhm_lapic_timer_lvtt: the LVT entry was written. */
+void vhm_lapic_timer_lvtt(struct vhm_lapic *lapic, u32 val);
+/**
+ * vhm_lapic_timer_restore: the page was replaced while the timer was stopped;
+ * count or, in deadline mode, deadline is where to go on.
+ */
+void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u32 count, u64 deadline);
+
+/* ---- route.c ---- */
+
+/**
+ * vhm_irq_send: deliver to whom the message names. src as above. Any context.
+ * Returns how many took it, -1 when it names nobody.
+ */
+int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src,
+		 const struct vhm_irq_msg *m);
+/** vhm_irq_pin_acked: the guest ended an interrupt of this pin. No lock held. */
+void vhm_irq_pin_acked(struct vhm_irqchip *chip, u32 irqchip, u32 pin);
+/** vhm_irq_pin_unmasked: the guest opened this pin. Any locks held. */
+void vhm_irq_pin_unmasked(struct vhm_irqchip *chip, u32 irqchip, u32 pin);
+
+/** vhm_line_update: one source drives a line; returns the OR of all. */
+static inline bool vhm_line_update(unsigned long *line, enum vhm_irq_source source, bool level)
+{
+	if (level)
+		__set_bit(source, line);
+	else
+		__clear_bit(source, line);
+	return *line;
+}
+
+/* ---- ioapic.c ---- */
+void vhm_ioapic_init(struct vhm_irqchip *chip);
+/** vhm_ioapic_line: pin below 24. Returns as vhm_irq_line(). Any context. */
+int vhm_ioapic_line(struct vhm_irqchip *chip, u32 pin, enum vhm_irq_source source, bool level);
+/** vhm_ioapic_eoi: a LAPIC ended this vector. No lock held. */
+void vhm_ioapic_eoi(struct vhm_irqchip *chip, struct vhm_lapic *src, u8 vector, bool level);
+
+/* ---- pic.c ---- */
+void vhm_pic_init(struct vhm_irqchip *chip);
+/** vhm_pic_line: pin below 16. Returns as vhm_irq_line(). Any context. */
+int vhm_pic_line(struct vhm_irqchip *chip, u32 pin, enum vhm_irq_source source, bool level);
+/** vhm_pic_inta: interrupt acknowledge; the vector. No lock held. */
+u8 vhm_pic_inta(struct vhm_irqchip *chip);
+u8 vhm_pic_read(struct vhm_irqchip *chip, u16 port);
+void vhm_pic_write(struct vhm_irqchip *chip, u16 port, u8 val);
+
+/* ---- pit.c ---- */
+u8 vhm_pit_read(struct vhm_irqchip *chip, u16 port);
+void vhm_pit_write(struct vhm_irqchip *chip, u16 port, u8 val);
+/** vhm_pit_acked: the guest ended GSI 0. No lock held. */
+void vhm_pit_acked(struct vhm_irqchip *chip);
+/** vhm_pit_rearm: forget ticks the guest never saw. Any locks held. */
+void vhm_pit_rearm(struct vhm_irqchip *chip);
+void vhm_pit_destroy(struct vhm_irqchip *chip);
+
+#endif
