@@ -6,6 +6,10 @@
  * Paging"). The guest's accesses count as user accesses, so the user bit is
  * set at every level. Accessed and dirty bits are always maintained. The
  * nested walk runs in the host's paging mode, five levels included.
+ *
+ * Entries say write-back for everything: the guest's PAT and the host's MTRRs
+ * are combined with it, so device frames stay what the MTRRs make them and a
+ * guest may still choose write-combining ("Combining Memory Types").
  */
 #include <linux/bits.h>
 
@@ -14,8 +18,6 @@
 #define NPT_P	BIT_ULL(0)
 #define NPT_W	BIT_ULL(1)
 #define NPT_U	BIT_ULL(2)
-#define NPT_PWT	BIT_ULL(3)
-#define NPT_PCD	BIT_ULL(4)
 #define NPT_A	BIT_ULL(5)
 #define NPT_D	BIT_ULL(6)
 #define NPT_PS	BIT_ULL(7)
@@ -32,7 +34,5 @@ const struct vhm_pte_fmt vhm_fmt_npt = {
 	.dirty = NPT_D,
 	.accessed = NPT_A,
 	.noexec = NPT_NX,
-	/* index 3 of the host's PAT is UC */
-	.uc = NPT_PWT | NPT_PCD,
 	.pa = GENMASK_ULL(51, 12),
 };
