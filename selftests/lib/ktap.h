@@ -40,14 +40,14 @@ void ktap_skip(const char *fmt, ...)
 
 /* A case that may take up to @limit seconds in an emulated host. */
 #define TEST_LIMIT(id, limit)						\
-	static void id(void);						\
-	__attribute__((constructor)) static void id##_register(void)	\
+	static void test_##id(void);					\
+	__attribute__((constructor)) static void register_##id(void)	\
 	{								\
-		static struct ktap_case tc = { #id, id, limit, NULL };	\
+		static struct ktap_case tc = { #id, test_##id, limit, NULL }; \
 									\
 		ktap_register(&tc);					\
 	}								\
-	static void id(void)
+	static void test_##id(void)
 
 #define TEST(id) TEST_LIMIT(id, 20)
 

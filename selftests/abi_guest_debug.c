@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_SET_GUEST_DEBUG: single step, breakpoints in code and in hardware. */
+#include "guest.h"
+#include "vm.h"
+
+void debug_steps(void), debug_after_nop(void), debug_after_inc(void);
+void debug_int3(void), debug_store(void), debug_after_store(void);
+uint64_t debug_word;
+
+asm(".pushsection .text\n"
+    "debug_steps:\n\t"
+    "nop\n"
+    "debug_after_nop:\n\t"
+    "incq %rax\n"
+    "debug_after_inc:\n\t"
+    "incq %rax\n"
+    "debug_store:\n\t"
+    "movq %rax, debug_word\n"
+    "debug_after_store:\n\t"
+    "cpuid\n\t"
+    "nop\n"
+    "debug_int3:\n\t"
+    "int3\n\t"
+    "ret\n\t"
+    ".popsection");
+
+static void set_debug(struct vcpu *vcpu, uint32_t control, uint64_t dr0,
+		      uint64_t dr7)
+{
+	struct kvm_guest_debug d = { .control = control };
+
+	d.arch.debugreg[0] = dr0;
+	d.arch.debugreg[7] = dr7;
+	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_GUEST_DEBUG, &d));
+}
+
+static struct vcpu *at_steps(void)
+{
+	struct vcpu *vcpu = guest64(debug_steps);
+	struct kvm_regs r;
+
+	get_regs(vcpu, &r);
+	r.rip = (uintptr_t)debug_steps;
+	set_regs(vcpu, &r);
+	return vcpu;
+}
+
+static void expect_debug(struct vcpu *vcpu, void (*at)(void), uint32_t exception)
+{
+	vcpu_expect(vcpu, KVM_EXIT_DEBUG);
+	CHECK_EQ(vcpu->run->debug.arch.pc, (uintptr_t)at);
+	CHECK_EQ(vcpu->run->debug.arch.exception, exception);
+}
+
+TEST(single_step)
+{
+	struct vcpu *vcpu = at_steps();
+	struct kvm_regs r;
+
+	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP, 0, 0);
+	expect_debug(vcpu, debug_after_nop, VEC_DB);
+	CHECK(vcpu->run->debug.arch.dr6 & 1 << 14);
+	expect_debug(vcpu, debug_after_inc, VEC_DB);
+	expect_debug(vcpu, debug_store, VEC_DB);
+	expect_debug(vcpu, debug_after_store, VEC_DB);
+	/* The guest does not see that it is being stepped. */
+	get_regs(vcpu, &r);
+	CHECK_EQ(r.rflags & RFLAGS_TF, 0);
+	/* An instruction that the hypervisor executes is one step too. */
+	vcpu_expect(vcpu, KVM_EXIT_DEBUG);
+	CHECK_EQ(vcpu->run->debug.arch.pc, (uintptr_t)debug_after_store + 2);
+}
+
+TEST(hardware_breakpoint)
+{
+	struct vcpu *vcpu = at_steps();
+
+	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
+		  (uintptr_t)debug_after_inc, 0x402);
+	expect_debug(vcpu, debug_after_inc, VEC_DB);
+	CHECK(vcpu->run->debug.arch.dr6 & 1);
+}
+
+TEST(watchpoint)
+{
+	struct vcpu *vcpu = at_steps();
+
+	/* DR0: write, 8 bytes. */
+	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
+		  (uintptr_t)&debug_word, 0x90402);
+	expect_debug(vcpu, debug_after_store, VEC_DB);
+	CHECK(vcpu->run->debug.arch.dr6 & 1);
+}
+
+TEST(software_breakpoint)
+{
+	struct vcpu *vcpu = at_steps();
+
+	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP, 0, 0);
+	expect_debug(vcpu, debug_int3, VEC_BP);
+}
+
+static volatile uint64_t hits;
+
+static void bp_handler(struct guest_frame *f)
+{
+	(void)f;
+	hits++;
+}
+
+static void own_int3(void)
+{
+	guest_handlers[VEC_BP] = bp_handler;
+	asm volatile("int3");
+	GUEST_EQ(hits, 1);
+}
+
+/* Not asked for: a breakpoint is the guest's own business. */
+TEST(guest_keeps_its_own)
+{
+	vcpu_until_done(guest64(own_int3));
+}
+
+TEST(off_again)
+{
+	struct vcpu *vcpu = guest64(own_int3);
+
+	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP, 0, 0);
+	vcpu_expect(vcpu, KVM_EXIT_DEBUG);
+	set_debug(vcpu, 0, 0, 0);
+	vcpu_until_done(vcpu);
+}

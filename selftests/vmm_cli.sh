@@ -1,0 +1,377 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The hv command: errors, exit statuses, terminal and pipes, and a Linux guest.
+# Prints KTAP.  Runs in a host that has the device.
+#   HV_DEV   device (default /dev/hv)
+#   HV       the hv program (default ../userspace/hv)
+#   KERNEL   guest kernel (default: the newest /boot/vmlinuz-*)
+PATH=$PATH:/usr/sbin:/sbin
+here=$(cd "$(dirname "$0")" && pwd)
+dev=${HV_DEV:-/dev/hv}
+hv=${HV:-$here/../userspace/hv}
+kernel=${KERNEL:-$(ls -t /boot/vmlinuz-*-amd64 | head -1)}
+tmp=$(mktemp -d) || exit 1
+chmod 755 "$tmp"
+trap 'rm -rf "$tmp"' EXIT
+count=0 failed=0
+
+ok() {
+	count=$((count + 1))
+	echo "ok $count - $1"
+}
+not_ok() {
+	count=$((count + 1))
+	failed=$((failed + 1))
+	echo "not ok $count - $1"
+	head -c 2000 "$tmp/err" | sed 's/^/# /'
+}
+skip() {
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+
+# check NAME WANT: the status of the last run, in $st
+check() {
+	if [ "$st" = "$2" ]; then
+		ok "$1"
+	else
+		echo "# status $st, want $2"
+		not_ok "$1"
+	fi
+}
+
+# run NAME STATUS ARG...: hv run ARG...; output and messages in files
+run() {
+	local name=$1 want=$2
+	shift 2
+	timeout 120 "$hv" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	st=$?
+	check "$name" "$want"
+}
+
+# error NAME PATTERN ARG...: one line "hv: ...", status 1
+error() {
+	local name=$1 pattern=$2
+	shift 2
+	timeout 60 "$hv" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	st=$?
+	if [ "$(wc -l <"$tmp/err")" != 1 ] ||
+	   ! grep -Eq "^hv: .*($pattern)" "$tmp/err"; then
+		st=message
+	fi
+	check "error: $name" 1
+}
+
+tiny() {
+	printf '%s\n' -d "$dev" -k "$tmp/tiny" -m 64
+}
+
+build_tiny() {
+	${CC:-gcc} -m32 -c -o "$tmp/tiny.o" "$here/vmm_guest.S" &&
+	ld -m elf_i386 -Ttext=0x100000 -o "$tmp/tiny32" "$tmp/tiny.o" &&
+	objcopy -O elf64-x86-64 "$tmp/tiny32" "$tmp/tiny"
+}
+
+# The demo's initramfs with another /init: its last copy in the archive wins.
+build_initrd() {
+	"$here/hosts/guest-initramfs" "$tmp/base.cpio" || return
+	mkdir "$tmp/root" && cat >"$tmp/root/init" <<-'END' && chmod 755 "$tmp/root/init" || return
+	#!/bin/busybox sh
+	export PATH=/bin
+	mount -t devtmpfs dev /dev
+	mount -t proc proc /proc
+	mount -t sysfs sys /sys
+	do=
+	for word in $(cat /proc/cmdline); do
+		case $word in t.do=*) do=${word#*=} ;; esac
+	done
+	case $do in
+	uname)	uname -a; cat /proc/interrupts ;;
+	dmesg)	dmesg -r ;;
+	status)	printf '\007' | dd of=/dev/port bs=1 seek=244 ;;
+	reboot)	reboot -f ;;
+	panic)	echo c >/proc/sysrq-trigger ;;
+	sum)	stty -F /dev/ttyS0 raw -echo
+		echo ready
+		head -c 20000 | md5sum ;;
+	idle)	echo ready; sleep 5 ;;
+	shell)	setsid cttyhack sh ;;
+	esac
+	poweroff -f
+	END
+	(cd "$tmp/root" && echo init | cpio -o -H newc --quiet) >"$tmp/init.cpio" &&
+	cat "$tmp/base.cpio" "$tmp/init.cpio" >"$tmp/initrd"
+}
+
+linux() {
+	printf '%s\n' -d "$dev" -k "$kernel" -i "$tmp/initrd" -m 128
+}
+
+test_usage() {
+	error "no command" "no command" ""
+	error "unknown command" "unknown command" fly
+	error "no kernel" "--kernel" run
+	error "unknown option" "unknown option" run --fly
+	error "option without value" "needs a value" run --kernel
+	error "stray argument" "not an option" run -k x y
+	error "memory: no number" "not a number" run -k x -m lots
+	error "memory: negative" "not a number" run -k x -m -5
+	error "memory: unit" "256M or 1G" run -k x -m 5X
+	error "memory: zero" "out of range" run -k x -m 0
+	error "memory: huge" "out of range" run -k x -m 99999999999G
+	error "cpus: zero" "out of range" run -k x -c 0
+	timeout 60 "$hv" run --help >"$tmp/out" 2>"$tmp/err"
+	st=$?
+	[ "$(wc -l <"$tmp/out")" -le 30 ] || st=long
+	check "run --help fits a screen" 0
+	timeout 60 "$hv" version >"$tmp/out" 2>"$tmp/err"
+	st=$?
+	grep -Eq '^hv [0-9]' "$tmp/out" || st=output
+	check "version" 0
+}
+
+test_files() {
+	local d=(-d "$dev")
+
+	error "device absent" "load the module" run -d /nonexistent -k "$kernel"
+	error "device is no KVM" "not a KVM device" run -d /dev/null -k "$kernel"
+	error "kernel missing" "No such file" run "${d[@]}" -k /nonexistent
+	error "kernel is a directory" "not a regular file" run "${d[@]}" -k /boot
+	error "kernel is a script" "not a Linux kernel" run "${d[@]}" -k "$0"
+	: >"$tmp/empty"
+	error "kernel is empty" "empty" run "${d[@]}" -k "$tmp/empty"
+	head -c 5000 "$kernel" >"$tmp/short"
+	error "kernel cut short" "cut short" run "${d[@]}" -k "$tmp/short"
+	error "ELF without entry" "no PVH entry" run "${d[@]}" -k /bin/busybox
+	error "initrd missing" "No such file" run "${d[@]}" -k "$kernel" -i /nonexistent
+	error "too little memory" "at least --memory [0-9]+" \
+		run "${d[@]}" -k "$kernel" -m 16
+	error "command line too long" "too many" run "${d[@]}" -k "$kernel" \
+		-a "$(head -c 3000 /dev/zero | tr '\0' x)"
+	error "too many CPUs" "takes at most|out of range" \
+		run "${d[@]}" -k "$kernel" -c 100000
+	if [ "$(id -u)" = 0 ]; then
+		chmod 600 "$dev"
+		timeout 60 setpriv --reuid 65534 --clear-groups "$hv" run \
+			"${d[@]}" -k "$kernel" >"$tmp/out" 2>"$tmp/err"
+		st=$?
+		grep -q 'Permission denied (join the group' "$tmp/err" || st=message
+		check "error: device not permitted" 1
+	else
+		skip "error: device not permitted" "not root"
+	fi
+}
+
+test_status() {
+	run "power-off is 0" 0 $(tiny) -a p
+	run "exit port gives the status" 42 $(tiny) -a e
+	run "keyboard controller's reset is 120" 120 $(tiny) -a k
+	run "reset register is 120" 120 $(tiny) -a r
+	run "triple fault is 121" 121 $(tiny) -a t
+	run "garbage is 121" 121 $(tiny) -a g
+	run "a jump to nowhere is 122" 122 $(tiny) -a j
+	if grep -q '^hv: internal error' "$tmp/err" &&
+	   grep -q '^rax ' "$tmp/err" && grep -q '^cr0 ' "$tmp/err"; then
+		ok "... with a register dump"
+	else
+		not_ok "... with a register dump"
+	fi
+	run "without the sandbox" 42 $(tiny) -a e --no-sandbox
+}
+
+# ended NAME SIGNAL WHAT: a guest that never ends by itself dies of a signal
+ended() {
+	local pid i
+
+	"$hv" run $(tiny) -a "$3" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	# It runs once its second thread has used some time.
+	for i in $(seq 100); do
+		[ "$(ls /proc/$pid/task | wc -l)" -ge 2 ] && break
+		sleep 0.1
+	done
+	sleep 1
+	kill -"$2" $pid
+	wait $pid
+	st=$?
+	check "$1" $((128 + $(kill -l "$2")))
+}
+
+test_signals() {
+	ended "SIGTERM ends a halted guest" TERM h
+	ended "SIGINT ends it without a terminal" INT h
+	ended "SIGHUP ends it" HUP h
+	ended "SIGTERM ends an MMIO storm" TERM m
+	ended "kill -9 works" KILL m
+}
+
+test_pipes() {
+	timeout 120 "$hv" run $(tiny) -a o 2>"$tmp/err" </dev/null |
+		{ sleep 2; tr -dc x | wc -c >"$tmp/out"; }
+	st=${PIPESTATUS[0]}
+	[ "$(cat "$tmp/out")" = 100000 ] || st="$(cat "$tmp/out") bytes"
+	check "a slow reader gets every byte" 0
+
+	head -c 30000 /dev/urandom | base64 -w0 >"$tmp/in"
+	{ cat "$tmp/in"; printf '\004'; } |
+		timeout 120 "$hv" run $(tiny) -a i >"$tmp/out" 2>"$tmp/err"
+	st=$?
+	cmp -s "$tmp/in" "$tmp/out" || st="$(wc -c <"$tmp/out") of $(wc -c <"$tmp/in") bytes"
+	check "input comes back byte for byte" 0
+
+	timeout 120 "$hv" run $(tiny) -a o 2>"$tmp/err" </dev/null | true
+	st=${PIPESTATUS[0]}
+	check "a reader that went away does not stop the guest" 0
+
+	timeout 120 "$hv" run $(tiny) -a p <&- >"$tmp/out" 2>"$tmp/err"
+	st=$?
+	check "standard input closed" 0
+}
+
+test_linux() {
+	local pid before after
+
+	run "Linux boots and powers off" 0 $(linux) -a "quiet t.do=uname"
+	if grep -q '^Linux ' "$tmp/out" && grep -q ttyS0 "$tmp/out"; then
+		ok "... its console is interrupt-driven"
+	else
+		not_ok "... its console is interrupt-driven"
+	fi
+	run "Linux reboots: 120" 120 $(linux) -a "quiet t.do=reboot"
+	run "Linux panics: 120" 120 $(linux) -a "quiet t.do=panic"
+	run "status through /dev/port" 7 $(linux) -a "quiet t.do=status"
+
+	run "kernel log" 0 $(linux) -a "quiet t.do=dmesg"
+	# Lines of level 4 (warning) and worse, without the causes that lie in
+	# the CPU that this host emulates, whoever runs the guest.
+	grep -E '^<[0-4]>' "$tmp/out" |
+		grep -vE 'Speculative|XSAVE|xstate|Spectre|RETBleed|return thunk' \
+		>"$tmp/warnings"
+	st=0
+	grep -E 'WARNING|BUG|Call Trace|[Ff]irmware' "$tmp/warnings" |
+		grep -v 'fpu/xstate.c' >"$tmp/err" && st=warnings
+	check "... has no warning" 0
+
+	# Typed before the guest even runs; the driver's set-up must lose none.
+	head -c 15000 /dev/urandom | base64 -w0 | head -c 20000 >"$tmp/in"
+	timeout 120 "$hv" run $(linux) -a "quiet t.do=sum" \
+		<"$tmp/in" >"$tmp/out" 2>"$tmp/err"
+	st=$?
+	grep -q "$(md5sum <"$tmp/in" | cut -d' ' -f1)" "$tmp/out" || st=sum
+	check "20,000 bytes of input reach a program in the guest" 0
+
+	"$hv" run $(linux) -a "quiet t.do=idle" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	until grep -q ready "$tmp/out" || ! kill -0 $pid 2>/dev/null; do
+		sleep 0.2
+	done
+	before=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
+	sleep 3
+	after=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
+	wait $pid
+	st=$?
+	[ $((after - before)) -lt 60 ] || st="busy: $((after - before)) ticks in 3 s"
+	check "an idle guest with no input costs little" 0
+
+	if awk '/Seccomp:/ { exit $2 != 2 }' /proc/self/status; then
+		skip "sandbox" "this test is itself under seccomp"
+		return
+	fi
+	"$hv" run $(tiny) -a h >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	until [ "$(awk '/^Seccomp:/ { print $2 }' /proc/$pid/status)" = 2 ] ||
+	      ! kill -0 $pid 2>/dev/null; do
+		sleep 0.2
+	done
+	st=0
+	[ "$(awk '/^NoNewPrivs:/ { print $2 }' /proc/$pid/status)" = 1 ] || st=privs
+	[ "$(awk '/^CapEff:/ { print $2 }' /proc/$pid/status)" = 0000000000000000 ] || st=caps
+	[ "$(awk '/^Uid:/ { print $2 }' /proc/$pid/status)" != 0 ] || st=root
+	kill $pid
+	wait $pid
+	check "the guest runs without root, capabilities, and under seccomp" 0
+}
+
+# tty NAME STATUS SCRIPT: expect(1) plays the user of `hv run`
+tty() {
+	HVCMD="$hv run $(linux | tr '\n' ' ') -a {quiet t.do=shell}" \
+		timeout 120 expect -c "
+		set timeout 60
+		eval spawn -noecho \$env(HVCMD)
+		$3
+		expect eof
+		exit [lindex [wait] 3]" >"$tmp/err" 2>&1 </dev/null
+	st=$?
+	check "$1" "$2"
+}
+
+test_terminal() {
+	if ! command -v expect >/dev/null; then
+		skip "terminal" "expect is missing"
+		return
+	fi
+	tty "Ctrl-C reaches the guest, exit powers off" 0 '
+		expect {# } { send "trap \"echo got-int\" INT; sleep 50\r" }
+		sleep 1; send "\003"
+		expect got-int { send "exit\r" } timeout { exit 77 }'
+	tty "Ctrl-A x leaves" 123 'expect {# } { send "\001x" } timeout { exit 77 }'
+	tty "Ctrl-A Ctrl-A sends one" 0 '
+		expect {# } { send "head -c 1 | od -c; exit\r" }
+		sleep 1; send "\001\001\r"
+		expect {001} {} timeout { exit 77 }'
+	tty "Ctrl-A h helps" 123 '
+		expect {# } { send "\001h" }
+		expect {this help} { send "\001x" } timeout { exit 77 }'
+
+	HVCMD="stty -a >$tmp/before; $hv run $(tiny | tr '\n' ' ') -a h; echo left; stty -a >$tmp/after" \
+		timeout 60 expect -c '
+		set timeout 30
+		spawn -noecho sh -c $env(HVCMD)
+		sleep 2; send "\001x"
+		expect left {} timeout { exit 77 }
+		expect eof' >"$tmp/err" 2>&1 </dev/null
+	st=$?
+	cmp -s "$tmp/before" "$tmp/after" || st=modes
+	check "the terminal's modes are restored" 0
+
+	HVCMD="stty -a >$tmp/before; $hv run $(tiny | tr '\n' ' ') -a h & sleep 2; kill -SEGV \$!; wait \$!; stty -a >$tmp/after; echo left" \
+		timeout 60 expect -c '
+		set timeout 30
+		spawn -noecho bash -c $env(HVCMD)
+		expect left {} timeout { exit 77 }
+		expect eof' >"$tmp/err" 2>&1 </dev/null
+	st=$?
+	cmp -s "$tmp/before" "$tmp/after" || st=modes
+	check "... after a crash as well" 0
+}
+
+# KVM holds SVM or VMX while it has a VM; hv must say so and leave.
+test_owner() {
+	local pid
+
+	if [ "$dev" = /dev/kvm ] || ! [ -c /dev/kvm ]; then
+		skip "another hypervisor holds the CPU" "needs /dev/kvm beside $dev"
+		return
+	fi
+	"$hv" run -d /dev/kvm -k "$tmp/tiny" -m 64 -a h \
+		>"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	sleep 2
+	error "another hypervisor holds the CPU" "another hypervisor" \
+		run $(tiny) -a p
+	kill $pid
+	wait $pid
+	run "... and takes turns" 0 $(tiny) -a p
+}
+
+echo "TAP version 13"
+: >"$tmp/err"
+if ! build_tiny || ! build_initrd; then
+	echo "Bail out! cannot build the guests"
+	exit 1
+fi
+for t in ${*:-usage files status signals pipes linux terminal owner}; do
+	test_$t
+done
+echo "1..$count"
+exit $((failed > 0))
