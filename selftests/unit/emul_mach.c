@@ -287,7 +287,8 @@ void mach_init(struct mach *m, enum vhm_insn_mode mode, u8 *mem, u64 base,
 {
 	unsigned int i;
 
-	memset(m, 0, sizeof(*m));
+	mach_commit(&m->e);
+	memset(m, 0, offsetof(struct mach, rec));
 	m->mem = mem;
 	m->mem_base = base;
 	m->mem_size = size;

@@ -12,7 +12,7 @@
 #ifndef EMUL_MACH_H
 #define EMUL_MACH_H
 
-#include "emul.h"
+#include "emul/emul.h"
 
 #define MACH_RECORDS	1100	/* accesses of one iteration: 4 KiB of INS */
 
@@ -49,14 +49,15 @@ struct mach {
 
 	u64 rng;
 	unsigned int pos, used;	/* next record, records in use */
-	struct mach_record rec[MACH_RECORDS];
 	unsigned int users, mores;	/* how often exec answered so */
 	const char *broken;		/* contract violation, or NULL */
+	struct mach_record rec[MACH_RECORDS];	/* zero behind used */
 };
 
 /*
  * A machine in 64-bit (VHM_INSN_64), flat 32-bit protected or real mode, with
- * @mem mapped at linear address @base.
+ * @mem mapped at linear address @base. *m is a static variable or was a machine
+ * before.
  */
 void mach_init(struct mach *m, enum vhm_insn_mode mode, u8 *mem, u64 base,
 	       u64 size);

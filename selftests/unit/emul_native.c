@@ -12,7 +12,6 @@
  * and the whole window must agree. Emulation is interrupted by VHM_EMUL_USER at
  * random, so restarting is tested by the same comparison.
  */
-#define _GNU_SOURCE
 #include <asm/prctl.h>
 #include <cpuid.h>
 #include <signal.h>
@@ -23,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "alu.h"
+#include "emul/alu.h"
 #include "emul_mach.h"
 
 #define WINDOW		0x10000000ull	/* scratch memory, below 2 GiB */
@@ -545,7 +544,7 @@ int main(int argc, char **argv)
 	unsigned long failed = 0;
 
 	rng = argc > 2 ? strtoull(argv[2], NULL, 0) : 20240229;
-	printf("TAP version 13\n1..1\n# seed %llu\n", (unsigned long long)rng);
+	printf("KTAP version 1\n1..1\n# seed %llu\n", (unsigned long long)rng);
 	setup();
 	for (i = 0; i < cases && failed < 10; i++) {
 		if (run_case(&current))
