@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 
 #include "host.h"
+#include "ioctl.h"
 #include "vhm.h"
 
 struct irq_timer {
@@ -248,7 +249,7 @@ bool vhm_irq_mmio_write(struct vhm_vcpu *vcpu, u64 gpa, int size, const void *da
 
 /* ---- VM ioctls ----------------------------------------------------------------------------- */
 
-static int create_irqchip(struct vhm_vm *vm)
+static int create_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
 	struct vm_irq *vi;
 	int r;
@@ -285,75 +286,70 @@ void vhm_irq_destroy(struct vhm_vm *vm)
 	kvfree(container_of(vm->irqchip, struct vm_irq, chip));
 }
 
-static int create_pit(struct vhm_vm *vm, void __user *u)
+static int create_pit2(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_pit_config cfg = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	struct vm_irq *vi;
 
-	lockdep_assert_held(&vm->lock);
-	if (u && copy_from_user(&cfg, u, sizeof(cfg)))
-		return -EFAULT;
 	if (!vm->irqchip)
 		return -ENOENT;
-	return vhm_pit_create(vm->irqchip,
-			      &container_of(vm->irqchip, struct vm_irq, chip)->pit_timer.t,
-			      cfg.flags);
+	vi = container_of(vm->irqchip, struct vm_irq, chip);
+	return vhm_pit_create(vm->irqchip, &vi->pit_timer.t, a->pit_config.flags);
 }
 
-static int get_irqchip(struct vhm_irqchip *chip, struct kvm_irqchip __user *u)
+static int create_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_irqchip s = {};
-
-	if (get_user(s.chip_id, &u->chip_id))
-		return -EFAULT;
-	switch (s.chip_id) {
-	case KVM_IRQCHIP_PIC_MASTER:
-	case KVM_IRQCHIP_PIC_SLAVE:
-		vhm_pic_get(chip, s.chip_id, &s.chip.pic);
-		break;
-	case KVM_IRQCHIP_IOAPIC:
-		vhm_ioapic_get(chip, &s.chip.ioapic);
-		break;
-	default:
-		return -EINVAL;
-	}
-	return copy_to_user(u, &s, sizeof(s)) ? -EFAULT : 0;
+	a->pit_config.flags = KVM_PIT_SPEAKER_DUMMY;
+	return create_pit2(vm, a);
 }
 
-static int set_irqchip(struct vhm_irqchip *chip, void __user *u)
+static int get_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_irqchip s;
+	struct kvm_irqchip *s = &a->irqchip;
 
-	if (copy_from_user(&s, u, sizeof(s)))
-		return -EFAULT;
-	switch (s.chip_id) {
+	switch (s->chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
 	case KVM_IRQCHIP_PIC_SLAVE:
-		vhm_pic_set(chip, s.chip_id, &s.chip.pic);
+		vhm_pic_get(vm->irqchip, s->chip_id, &s->chip.pic);
 		return 0;
 	case KVM_IRQCHIP_IOAPIC:
-		vhm_ioapic_set(chip, &s.chip.ioapic);
+		vhm_ioapic_get(vm->irqchip, &s->chip.ioapic);
 		return 0;
 	default:
 		return -EINVAL;
 	}
 }
 
-static int irq_line(struct vhm_irqchip *chip, struct kvm_irq_level __user *u, bool status)
+static int set_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_irq_level l;
+	const struct kvm_irqchip *s = &a->irqchip;
 
-	if (copy_from_user(&l, u, sizeof(l)))
-		return -EFAULT;
-	l.status = vhm_irq_line(chip, VHM_IRQ_SRC_USER, l.irq, l.level);
-	if (!status)
+	switch (s->chip_id) {
+	case KVM_IRQCHIP_PIC_MASTER:
+	case KVM_IRQCHIP_PIC_SLAVE:
+		vhm_pic_set(vm->irqchip, s->chip_id, &s->chip.pic);
 		return 0;
-	return put_user(l.status, &u->status);
+	case KVM_IRQCHIP_IOAPIC:
+		vhm_ioapic_set(vm->irqchip, &s->chip.ioapic);
+		return 0;
+	default:
+		return -EINVAL;
+	}
 }
 
-static int set_routing(struct vhm_vm *vm, struct kvm_irq_routing __user *u)
+/* KVM_IRQ_LINE and, by the direction in its number, KVM_IRQ_LINE_STATUS. */
+static int irq_line(struct vhm_vm *vm, union vhm_vm_arg *a)
+{
+	struct kvm_irq_level *l = &a->irq_level;
+
+	l->status = vhm_irq_line(vm->irqchip, VHM_IRQ_SRC_USER, l->irq, l->level);
+	return 0;
+}
+
+static int set_routing(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
 	struct kvm_irq_routing_entry *e = NULL;
 	struct kvm_irq_routing head;
+	struct kvm_irq_routing __user *u = (void __user *)a->value;
 	int r;
 
 	lockdep_assert_held(&vm->lock);
@@ -371,114 +367,65 @@ static int set_routing(struct vhm_vm *vm, struct kvm_irq_routing __user *u)
 	return r;
 }
 
-static int signal_msi(struct vhm_vm *vm, void __user *u)
+static int signal_msi(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_msi msi;
+	const struct kvm_msi *m = &a->msi;
 
-	if (copy_from_user(&msi, u, sizeof(msi)))
-		return -EFAULT;
-	if (!vm->irqchip || msi.flags)
+	if (!vm->irqchip || m->flags)
 		return -EINVAL;
-	return vhm_irq_msi(vm->irqchip, msi.address_lo | (u64)msi.address_hi << 32, msi.data);
+	return vhm_irq_msi(vm->irqchip, m->address_lo | (u64)m->address_hi << 32, m->data);
 }
 
-static int get_pit(struct vhm_irqchip *chip, void __user *u, size_t size)
+static int get_pit2(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_pit_state2 s = {};
-
-	vhm_pit_get(chip, &s);
-	return copy_to_user(u, &s, size) ? -EFAULT : 0;
-}
-
-static int set_pit(struct vhm_irqchip *chip, void __user *u, size_t size)
-{
-	struct kvm_pit_state2 s = {};
-
-	if (copy_from_user(&s, u, size))
-		return -EFAULT;
-	vhm_pit_set(chip, &s);
+	vhm_pit_get(vm->irqchip, &a->pit);
 	return 0;
 }
 
-static int reinject(struct vhm_irqchip *chip, void __user *u)
+static int set_pit2(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_reinject_control c;
-
-	if (copy_from_user(&c, u, sizeof(c)))
-		return -EFAULT;
-	vhm_pit_set_reinject(chip, c.pit_reinject);
+	vhm_pit_set(vm->irqchip, &a->pit);
 	return 0;
 }
 
-/* Commands of a PIT that is there. */
-static long pit_ioctl(struct vhm_irqchip *chip, unsigned int cmd, void __user *u)
+/* The old state is the new one's beginning; its rest reads as zero. */
+static int get_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	if (!chip || !smp_load_acquire(&chip->has_pit))
-		return -ENXIO;
-	switch (cmd) {
-	case KVM_GET_PIT:
-		return get_pit(chip, u, sizeof(struct kvm_pit_state));
-	case KVM_SET_PIT:
-		return set_pit(chip, u, sizeof(struct kvm_pit_state));
-	case KVM_GET_PIT2:
-		return get_pit(chip, u, sizeof(struct kvm_pit_state2));
-	case KVM_SET_PIT2:
-		return set_pit(chip, u, sizeof(struct kvm_pit_state2));
-	default:
-		return reinject(chip, u);
-	}
+	struct kvm_pit_state2 s;
+
+	vhm_pit_get(vm->irqchip, &s);
+	memcpy(&a->pit, &s, sizeof(struct kvm_pit_state));
+	return 0;
 }
 
-/* Commands that build or replace: one at a time. */
-static long locked_ioctl(struct vhm_vm *vm, unsigned int cmd, void __user *u)
+static int set_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	long r;
+	struct kvm_pit_state2 s = {};
 
-	mutex_lock(&vm->lock);
-	switch (cmd) {
-	case KVM_CREATE_IRQCHIP:
-		r = create_irqchip(vm);
-		break;
-	case KVM_CREATE_PIT:
-		r = create_pit(vm, NULL);
-		break;
-	case KVM_CREATE_PIT2:
-		r = create_pit(vm, u);
-		break;
-	default:
-		r = set_routing(vm, u);
-		break;
-	}
-	mutex_unlock(&vm->lock);
-	return r;
+	memcpy(&s, &a->pit, sizeof(struct kvm_pit_state));
+	vhm_pit_set(vm->irqchip, &s);
+	return 0;
 }
 
-long vhm_irq_vm_ioctl(struct vhm_vm *vm, unsigned int cmd, void __user *u)
+static int reinject(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct vhm_irqchip *chip = smp_load_acquire(&vm->irqchip);
-
-	switch (cmd) {
-	case KVM_CREATE_IRQCHIP:
-	case KVM_CREATE_PIT:
-	case KVM_CREATE_PIT2:
-	case KVM_SET_GSI_ROUTING:
-		return locked_ioctl(vm, cmd, u);
-	case KVM_GET_IRQCHIP:
-		return chip ? get_irqchip(chip, u) : -ENXIO;
-	case KVM_SET_IRQCHIP:
-		return chip ? set_irqchip(chip, u) : -ENXIO;
-	case KVM_IRQ_LINE:
-	case KVM_IRQ_LINE_STATUS:
-		return chip ? irq_line(chip, u, cmd == KVM_IRQ_LINE_STATUS) : -ENXIO;
-	case KVM_SIGNAL_MSI:
-		return signal_msi(vm, u);
-	case KVM_GET_PIT:
-	case KVM_SET_PIT:
-	case KVM_GET_PIT2:
-	case KVM_SET_PIT2:
-	case KVM_REINJECT_CONTROL:
-		return pit_ioctl(chip, cmd, u);
-	default:
-		return -ENOTTY;
-	}
+	vhm_pit_set_reinject(vm->irqchip, a->reinject.pit_reinject);
+	return 0;
 }
+
+const struct vhm_vm_row vhm_irq_rows[] = {
+	{ KVM_CREATE_IRQCHIP, create_irqchip, VHM_ROW_LOCKED },
+	{ KVM_GET_IRQCHIP, get_irqchip, VHM_ROW_CHIP },
+	{ KVM_SET_IRQCHIP, set_irqchip, VHM_ROW_CHIP | VHM_ROW_IN },
+	{ KVM_IRQ_LINE, irq_line, VHM_ROW_CHIP },
+	{ KVM_IRQ_LINE_STATUS, irq_line, VHM_ROW_CHIP },
+	{ KVM_SET_GSI_ROUTING, set_routing, VHM_ROW_LOCKED | VHM_ROW_RAW },
+	{ KVM_SIGNAL_MSI, signal_msi },
+	{ KVM_CREATE_PIT, create_pit, VHM_ROW_LOCKED },
+	{ KVM_CREATE_PIT2, create_pit2, VHM_ROW_LOCKED },
+	{ KVM_GET_PIT, get_pit, VHM_ROW_PIT }, { KVM_SET_PIT, set_pit, VHM_ROW_PIT | VHM_ROW_IN },
+	{ KVM_GET_PIT2, get_pit2, VHM_ROW_PIT }, { KVM_SET_PIT2, set_pit2, VHM_ROW_PIT },
+	{ KVM_REINJECT_CONTROL, reinject, VHM_ROW_PIT },
+};
+
+const int vhm_n_irq_rows = ARRAY_SIZE(vhm_irq_rows);

@@ -12,10 +12,9 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "host.h"
+#include "ioctl.h"
 #include "vhm.h"
 
 /* ---- life ---------------------------------------------------------------- */
@@ -170,106 +169,39 @@ union vcpu_arg {
 	u64 mce_cap;
 };
 
-static int get_regs(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	vhm_get_regs(vcpu, &a->regs);
-	return 0;
-}
+/* A row that only hands its part of the union on. */
+#define HAND_ON(name, call) \
+	static int name(struct vhm_vcpu *vcpu, union vcpu_arg *a) { return call; }
+#define HAND_ON_VOID(name, call) \
+	static int name(struct vhm_vcpu *vcpu, union vcpu_arg *a) { call; return 0; }
 
-static int set_regs(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	vhm_set_regs(vcpu, &a->regs);
-	return 0;
-}
+HAND_ON_VOID(get_regs, vhm_get_regs(vcpu, &a->regs))
+HAND_ON_VOID(set_regs, vhm_set_regs(vcpu, &a->regs))
+HAND_ON_VOID(get_sregs, vhm_get_sregs(vcpu, &a->sregs))
+HAND_ON(set_sregs, vhm_set_sregs(vcpu, &a->sregs))
+HAND_ON_VOID(get_sregs2, vhm_get_sregs2(vcpu, &a->sregs2))
+HAND_ON(set_sregs2, vhm_set_sregs2(vcpu, &a->sregs2))
+HAND_ON_VOID(get_fpu, vhm_get_fpu(vcpu, &a->fpu))
+HAND_ON_VOID(set_fpu, vhm_set_fpu(vcpu, &a->fpu))
+HAND_ON(set_xsave, vhm_set_xsave(vcpu, &a->xsave, sizeof(a->xsave)))
+HAND_ON_VOID(get_xcrs, vhm_get_xcrs(vcpu, &a->xcrs))
+HAND_ON(set_xcrs, vhm_set_xcrs(vcpu, &a->xcrs))
+HAND_ON_VOID(get_debugregs, vhm_get_debugregs(vcpu, &a->debugregs))
+HAND_ON(set_debugregs, vhm_set_debugregs(vcpu, &a->debugregs))
+HAND_ON(set_guest_debug, vhm_set_guest_debug(vcpu, &a->guest_debug))
+HAND_ON(get_events, vhm_get_events(vcpu, &a->events))
+HAND_ON(set_events, vhm_set_events(vcpu, &a->events))
+HAND_ON(get_lapic, vhm_lapic_get_state(vcpu, &a->lapic))
+HAND_ON(set_lapic, vhm_lapic_set_state(vcpu, &a->lapic))
+HAND_ON(setup_mce, vhm_setup_mce(vcpu, a->mce_cap))
+HAND_ON_VOID(get_mp_state, a->mp_state.mp_state = vcpu->mp_state)
 
-static int get_sregs(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	vhm_get_sregs(vcpu, &a->sregs);
-	return 0;
-}
-
-static int set_sregs(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_set_sregs(vcpu, &a->sregs);
-}
-
-static int get_sregs2(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	vhm_get_sregs2(vcpu, &a->sregs2);
-	return 0;
-}
-
-static int set_sregs2(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_set_sregs2(vcpu, &a->sregs2);
-}
-
-static int get_fpu(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	vhm_get_fpu(vcpu, &a->fpu);
-	return 0;
-}
-
-static int set_fpu(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	vhm_set_fpu(vcpu, &a->fpu);
-	return 0;
-}
-
+/* The old ioctl carries 4 KiB; a larger image needs KVM_GET_XSAVE2. */
 static int get_xsave(struct vhm_vcpu *vcpu, union vcpu_arg *a)
 {
-	/* the old ioctl carries 4 KiB; a larger image needs KVM_GET_XSAVE2 */
 	if (vhm_xsave_size() > sizeof(a->xsave))
 		return -EINVAL;
 	vhm_get_xsave(vcpu, &a->xsave, sizeof(a->xsave));
-	return 0;
-}
-
-static int set_xsave(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_set_xsave(vcpu, &a->xsave, sizeof(a->xsave));
-}
-
-static int get_xcrs(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	vhm_get_xcrs(vcpu, &a->xcrs);
-	return 0;
-}
-
-static int set_xcrs(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_set_xcrs(vcpu, &a->xcrs);
-}
-
-static int get_debugregs(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	vhm_get_debugregs(vcpu, &a->debugregs);
-	return 0;
-}
-
-static int set_debugregs(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_set_debugregs(vcpu, &a->debugregs);
-}
-
-static int set_guest_debug(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_set_guest_debug(vcpu, &a->guest_debug);
-}
-
-static int get_events(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_get_events(vcpu, &a->events);
-}
-
-static int set_events(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_set_events(vcpu, &a->events);
-}
-
-static int get_mp_state(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	a->mp_state.mp_state = vcpu->mp_state;
 	return 0;
 }
 
@@ -327,21 +259,6 @@ static int translate(struct vhm_vcpu *vcpu, union vcpu_arg *a)
 	return 0;
 }
 
-static int get_lapic(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_lapic_get_state(vcpu, &a->lapic);
-}
-
-static int set_lapic(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_lapic_set_state(vcpu, &a->lapic);
-}
-
-static int setup_mce(struct vhm_vcpu *vcpu, union vcpu_arg *a)
-{
-	return vhm_setup_mce(vcpu, a->mce_cap);
-}
-
 struct vcpu_row {
 	unsigned int cmd;
 	int (*fn)(struct vhm_vcpu *vcpu, union vcpu_arg *a);
@@ -363,26 +280,16 @@ static const struct vcpu_row rows[] = {
 	{ KVM_X86_SETUP_MCE, setup_mce },
 };
 
-static long row_ioctl(struct vhm_vcpu *vcpu, const struct vcpu_row *row, void __user *u)
+static long row_ioctl(struct vhm_vcpu *vcpu, const struct vcpu_row *row, unsigned long arg)
 {
-	unsigned int size = _IOC_SIZE(row->cmd), dir = _IOC_DIR(row->cmd);
-	union vcpu_arg *a;
-	long r = -EFAULT;
+	struct vhm_arg_buf b;
+	int r;
 
 	/* the image of KVM_SET_XSAVE may be larger than the number says */
-	if (row->cmd == KVM_SET_XSAVE && vhm_xsave_size() > size)
-		return vhm_set_xsave2(vcpu, u);
-	a = kzalloc(size, GFP_KERNEL_ACCOUNT);
-	if (!a)
-		return -ENOMEM;
-	if ((dir & _IOC_WRITE) && copy_from_user(a, u, size))
-		goto out;
-	r = row->fn(vcpu, a);
-	if (!r && (dir & _IOC_READ) && copy_to_user(u, a, size))
-		r = -EFAULT;
-out:
-	kfree(a);
-	return r;
+	if (row->cmd == KVM_SET_XSAVE && vhm_xsave_size() > _IOC_SIZE(row->cmd))
+		return vhm_set_xsave2(vcpu, (void __user *)arg);
+	r = vhm_arg_in(&b, row->cmd, arg);
+	return r ? r : vhm_arg_done(&b, row->cmd, arg, row->fn(vcpu, b.p));
 }
 
 /* ---- the others ------------------------------------------------------------ */
@@ -459,7 +366,7 @@ static long locked_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long 
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].cmd == cmd)
-			return row_ioctl(vcpu, &rows[i], (void __user *)arg);
+			return row_ioctl(vcpu, &rows[i], arg);
 	return other_ioctl(vcpu, cmd, arg);
 }
 

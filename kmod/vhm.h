@@ -528,8 +528,6 @@ void vhm_coalesced_destroy(struct vhm_vm *vm);
 
 /* ---- irqglue.c: the irq room's owner ---------------------------------------- */
 
-/** VM ioctls of the interrupt controllers; -ENOTTY for any other command. */
-long vhm_irq_vm_ioctl(struct vhm_vm *vm, unsigned int cmd, void __user *u);
 void vhm_irq_stop(struct vhm_vm *vm);		/* no timer fires any more */
 void vhm_irq_destroy(struct vhm_vm *vm);	/* after the vCPUs */
 int vhm_lapic_attach(struct vhm_vcpu *vcpu);	/* 0 too without irqchip; -ENOMEM */

@@ -11,8 +11,8 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
+#include "ioctl.h"
 #include "vhm.h"
 
 static struct vhm_vm *vm_alloc(void)
@@ -85,161 +85,157 @@ void vhm_kill(struct vhm_vm *vm)
 
 /* ---- ioctls ------------------------------------------------------------- */
 
-static int set_memory_region(struct vhm_vm *vm, void __user *u)
+static int create_vcpu(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_userspace_memory_region r;
-
-	if (copy_from_user(&r, u, sizeof(r)))
-		return -EFAULT;
-	return vhm_mem_set_region(vm, &r);
+	return a->value < VHM_MAX_VCPUS ? vhm_create_vcpu(vm, a->value) : -EINVAL;
 }
 
-static int get_dirty_log(struct vhm_vm *vm, void __user *u)
+static int set_memory_region(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_dirty_log log;
-
-	if (copy_from_user(&log, u, sizeof(log)))
-		return -EFAULT;
-	return vhm_mem_dirty_log(vm, &log);
+	return vhm_mem_set_region(vm, &a->region);
 }
 
-static int create_vcpu(struct vhm_vm *vm, unsigned long id)
+static int get_dirty_log(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	int r;
-
-	if (id >= VHM_MAX_VCPUS)
-		return -EINVAL;
-	mutex_lock(&vm->lock);
-	r = vhm_create_vcpu(vm, id);
-	mutex_unlock(&vm->lock);
-	return r;
+	return vhm_mem_dirty_log(vm, &a->dirty_log);
 }
 
 /*
  * Only VT-x without unrestricted guest needs pages of its own in the guest;
- * the address is checked as KVM does and kept for that.
+ * the addresses are checked as KVM does and kept for that.
  */
-static int set_tss_addr(struct vhm_vm *vm, unsigned long addr)
+static int set_tss_addr(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	if (addr > (unsigned int)(-3 * PAGE_SIZE))
+	if (a->value > (unsigned int)(-3 * PAGE_SIZE))
 		return -EINVAL;
-	mutex_lock(&vm->lock);
-	vm->tss_addr = addr;
-	mutex_unlock(&vm->lock);
+	vm->tss_addr = a->value;
 	return 0;
 }
 
-static int set_identity_map_addr(struct vhm_vm *vm, void __user *u)
+static int set_identity_map_addr(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	u64 addr;
-	int r = -EINVAL;
-
-	if (copy_from_user(&addr, u, sizeof(addr)))
-		return -EFAULT;
-	mutex_lock(&vm->lock);
-	if (!vm->n_vcpus) {
-		vm->identity_map_addr = addr;
-		r = 0;
-	}
-	mutex_unlock(&vm->lock);
-	return r;
+	if (vm->n_vcpus)
+		return -EINVAL;
+	vm->identity_map_addr = a->value;
+	return 0;
 }
 
-static int set_boot_cpu_id(struct vhm_vm *vm, unsigned long id)
+static int set_boot_cpu_id(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	int r = -EBUSY;
-
-	mutex_lock(&vm->lock);
-	if (!vm->n_vcpus) {
-		vm->bsp_id = id;
-		r = 0;
-	}
-	mutex_unlock(&vm->lock);
-	return r;
+	if (vm->n_vcpus)
+		return -EBUSY;
+	vm->bsp_id = a->value;
+	return 0;
 }
 
-static int get_clock(struct vhm_vm *vm, void __user *u)
+static int get_clock(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_clock_data c;
-
-	vhm_get_clock(vm, &c);
-	return copy_to_user(u, &c, sizeof(c)) ? -EFAULT : 0;
+	vhm_get_clock(vm, &a->clock);
+	return 0;
 }
 
-static int set_clock(struct vhm_vm *vm, void __user *u)
+static int set_clock(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_clock_data c;
-
-	if (copy_from_user(&c, u, sizeof(c)))
-		return -EFAULT;
-	return vhm_set_clock(vm, &c);
+	return vhm_set_clock(vm, &a->clock);
 }
 
-static int ioeventfd(struct vhm_vm *vm, void __user *u)
+static int ioeventfd(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_ioeventfd a;
-
-	if (copy_from_user(&a, u, sizeof(a)))
-		return -EFAULT;
-	return vhm_ioeventfd(vm, &a);
+	return vhm_ioeventfd(vm, &a->ioeventfd);
 }
 
-static int coalesced(struct vhm_vm *vm, void __user *u, bool add)
+static int add_zone(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_coalesced_mmio_zone z;
+	return vhm_coalesced_zone(vm, &a->zone, true);
+}
 
-	if (copy_from_user(&z, u, sizeof(z)))
-		return -EFAULT;
-	return vhm_coalesced_zone(vm, &z, add);
+static int remove_zone(struct vhm_vm *vm, union vhm_vm_arg *a)
+{
+	return vhm_coalesced_zone(vm, &a->zone, false);
 }
 
 /* No capability of the VM can be enabled yet. */
-static int enable_cap(void __user *u)
+static int enable_cap(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_enable_cap cap;
-
-	if (copy_from_user(&cap, u, sizeof(cap)))
-		return -EFAULT;
 	return -EINVAL;
+}
+
+static int check_extension(struct vhm_vm *vm, union vhm_vm_arg *a)
+{
+	return vhm_check_extension(a->value);
+}
+
+static const struct vhm_vm_row rows[] = {
+	{ KVM_CHECK_EXTENSION, check_extension },
+	{ KVM_CREATE_VCPU, create_vcpu, VHM_ROW_LOCKED },
+	{ KVM_SET_USER_MEMORY_REGION, set_memory_region },
+	{ KVM_GET_DIRTY_LOG, get_dirty_log },
+	{ KVM_SET_TSS_ADDR, set_tss_addr, VHM_ROW_LOCKED },
+	{ KVM_SET_IDENTITY_MAP_ADDR, set_identity_map_addr, VHM_ROW_LOCKED },
+	{ KVM_SET_BOOT_CPU_ID, set_boot_cpu_id, VHM_ROW_LOCKED },
+	{ KVM_GET_CLOCK, get_clock }, { KVM_SET_CLOCK, set_clock },
+	{ KVM_IOEVENTFD, ioeventfd },
+	{ KVM_REGISTER_COALESCED_MMIO, add_zone },
+	{ KVM_UNREGISTER_COALESCED_MMIO, remove_zone },
+	{ KVM_ENABLE_CAP, enable_cap },
+};
+
+static const struct vhm_vm_row *find_row(unsigned int cmd)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].cmd == cmd)
+			return &rows[i];
+	for (i = 0; i < vhm_n_irq_rows; i++)
+		if (vhm_irq_rows[i].cmd == cmd)
+			return &vhm_irq_rows[i];
+	return NULL;
+}
+
+static int check_row(struct vhm_vm *vm, const struct vhm_vm_row *row)
+{
+	struct vhm_irqchip *chip = smp_load_acquire(&vm->irqchip);
+
+	if (row->flags & VHM_ROW_CHIP && !chip)
+		return -ENXIO;
+	if (row->flags & VHM_ROW_PIT && (!chip || !smp_load_acquire(&chip->has_pit)))
+		return -ENXIO;
+	return 0;
+}
+
+/* The command as the argument's copying must understand it. */
+static unsigned int arg_cmd(const struct vhm_vm_row *row)
+{
+	if (row->flags & VHM_ROW_RAW)
+		return _IO(KVMIO, _IOC_NR(row->cmd));
+	if (row->flags & VHM_ROW_IN)
+		return _IOC(_IOC_WRITE, KVMIO, _IOC_NR(row->cmd), _IOC_SIZE(row->cmd));
+	return row->cmd;
 }
 
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	const struct vhm_vm_row *row = find_row(cmd);
 	struct vhm_vm *vm = file->private_data;
-	void __user *u = (void __user *)arg;
+	struct vhm_arg_buf b;
+	int r;
 
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
-	switch (cmd) {
-	case KVM_CHECK_EXTENSION:
-		return vhm_check_extension(arg);
-	case KVM_CREATE_VCPU:
-		return create_vcpu(vm, arg);
-	case KVM_SET_USER_MEMORY_REGION:
-		return set_memory_region(vm, u);
-	case KVM_GET_DIRTY_LOG:
-		return get_dirty_log(vm, u);
-	case KVM_SET_TSS_ADDR:
-		return set_tss_addr(vm, arg);
-	case KVM_SET_IDENTITY_MAP_ADDR:
-		return set_identity_map_addr(vm, u);
-	case KVM_SET_BOOT_CPU_ID:
-		return set_boot_cpu_id(vm, arg);
-	case KVM_GET_CLOCK:
-		return get_clock(vm, u);
-	case KVM_SET_CLOCK:
-		return set_clock(vm, u);
-	case KVM_IOEVENTFD:
-		return ioeventfd(vm, u);
-	case KVM_REGISTER_COALESCED_MMIO:
-		return coalesced(vm, u, true);
-	case KVM_UNREGISTER_COALESCED_MMIO:
-		return coalesced(vm, u, false);
-	case KVM_ENABLE_CAP:
-		return enable_cap(u);
-	default:
-		return vhm_irq_vm_ioctl(vm, cmd, u);
-	}
+	if (!row)
+		return -ENOTTY;
+	r = check_row(vm, row);
+	if (!r)
+		r = vhm_arg_in(&b, arg_cmd(row), arg);
+	if (r)
+		return r;
+	if (row->flags & VHM_ROW_LOCKED)
+		mutex_lock(&vm->lock);
+	r = row->fn(vm, b.p);
+	if (row->flags & VHM_ROW_LOCKED)
+		mutex_unlock(&vm->lock);
+	return vhm_arg_done(&b, arg_cmd(row), arg, r);
 }
 
 static int vm_release(struct inode *inode, struct file *file)
