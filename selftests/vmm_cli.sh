@@ -68,7 +68,7 @@ tiny() {
 
 build_tiny() {
 	${CC:-gcc} -m32 -c -o "$tmp/tiny.o" "$here/vmm_guest.S" &&
-	ld -m elf_i386 -Ttext=0x100000 -o "$tmp/tiny32" "$tmp/tiny.o" &&
+	ld -m elf_i386 -n -Ttext-segment=0x100000 -o "$tmp/tiny32" "$tmp/tiny.o" &&
 	objcopy -O elf64-x86-64 "$tmp/tiny32" "$tmp/tiny"
 }
 
@@ -91,8 +91,7 @@ build_initrd() {
 	status)	printf '\007' | dd of=/dev/port bs=1 seek=244 ;;
 	reboot)	reboot -f ;;
 	panic)	echo c >/proc/sysrq-trigger ;;
-	sum)	stty -F /dev/ttyS0 raw -echo
-		echo ready
+	sum)	stty -echo
 		head -c 20000 | md5sum ;;
 	idle)	echo ready; sleep 5 ;;
 	shell)	setsid cttyhack sh ;;
@@ -179,18 +178,22 @@ test_status() {
 	run "without the sandbox" 42 $(tiny) -a e --no-sandbox
 }
 
-# ended NAME SIGNAL WHAT: a guest that never ends by itself dies of a signal
-ended() {
-	local pid i
-
-	"$hv" run $(tiny) -a "$3" >"$tmp/out" 2>"$tmp/err" </dev/null &
+# start ARG...: a tiny guest in the background, $pid; returns once it is past
+# set-up, which ends with seccomp
+start() {
+	"$hv" run $(tiny) "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
 	pid=$!
-	# It runs once its second thread has used some time.
-	for i in $(seq 100); do
-		[ "$(ls /proc/$pid/task | wc -l)" -ge 2 ] && break
+	while kill -0 $pid 2>/dev/null &&
+	      ! grep -q '^Seccomp:.2' /proc/$pid/status; do
 		sleep 0.1
 	done
-	sleep 1
+}
+
+# ended NAME SIGNAL WHAT: a guest that never ends by itself dies of a signal
+ended() {
+	local pid
+
+	start -a "$3"
 	kill -"$2" $pid
 	wait $pid
 	st=$?
@@ -242,18 +245,22 @@ test_linux() {
 	run "status through /dev/port" 7 $(linux) -a "quiet t.do=status"
 
 	run "kernel log" 0 $(linux) -a "quiet t.do=dmesg"
-	# Lines of level 4 (warning) and worse, without the causes that lie in
-	# the CPU that this host emulates, whoever runs the guest.
-	grep -E '^<[0-4]>' "$tmp/out" |
-		grep -vE 'Speculative|XSAVE|xstate|Spectre|RETBleed|return thunk' \
-		>"$tmp/warnings"
+	# TCG does not let the host see XSETBV, so every guest there complains
+	# about the size of its XSAVE area; and the emulated CPU is one with
+	# known speculation bugs.  Both are the host's.
+	awk '/cut here/ { block = ""; open = 1 }
+	     open { block = block $0 "\n" }
+	     /end trace/ { if (block !~ /fpu\/xstate.c/) printf "%s", block
+			   open = 0; next }
+	     !open' "$tmp/out" | grep -vE 'Speculative Return Stack' |
+		grep -E '^<[0-4]>.*(WARN|BUG|Call Trace|[Ff]irmware|ACPI)|^<[0-3]>' >"$tmp/err"
 	st=0
-	grep -E 'WARNING|BUG|Call Trace|[Ff]irmware' "$tmp/warnings" |
-		grep -v 'fpu/xstate.c' >"$tmp/err" && st=warnings
+	[ ! -s "$tmp/err" ] || st=warnings
 	check "... has no warning" 0
 
 	# Typed before the guest even runs; the driver's set-up must lose none.
-	head -c 15000 /dev/urandom | base64 -w0 | head -c 20000 >"$tmp/in"
+	head -c 15000 /dev/urandom | base64 -w 99 |
+		head -c 20000 >"$tmp/in"
 	timeout 120 "$hv" run $(linux) -a "quiet t.do=sum" \
 		<"$tmp/in" >"$tmp/out" 2>"$tmp/err"
 	st=$?
@@ -273,17 +280,14 @@ test_linux() {
 	[ $((after - before)) -lt 60 ] || st="busy: $((after - before)) ticks in 3 s"
 	check "an idle guest with no input costs little" 0
 
-	if awk '/Seccomp:/ { exit $2 != 2 }' /proc/self/status; then
-		skip "sandbox" "this test is itself under seccomp"
-		return
-	fi
-	"$hv" run $(tiny) -a h >"$tmp/out" 2>"$tmp/err" </dev/null &
-	pid=$!
-	until [ "$(awk '/^Seccomp:/ { print $2 }' /proc/$pid/status)" = 2 ] ||
-	      ! kill -0 $pid 2>/dev/null; do
-		sleep 0.2
-	done
+}
+
+test_sandbox() {
+	local pid
+
+	start -a h
 	st=0
+	[ "$(awk '/^Seccomp:/ { print $2 }' /proc/$pid/status)" = 2 ] || st=seccomp
 	[ "$(awk '/^NoNewPrivs:/ { print $2 }' /proc/$pid/status)" = 1 ] || st=privs
 	[ "$(awk '/^CapEff:/ { print $2 }' /proc/$pid/status)" = 0000000000000000 ] || st=caps
 	[ "$(awk '/^Uid:/ { print $2 }' /proc/$pid/status)" != 0 ] || st=root
@@ -370,7 +374,7 @@ if ! build_tiny || ! build_initrd; then
 	echo "Bail out! cannot build the guests"
 	exit 1
 fi
-for t in ${*:-usage files status signals pipes linux terminal owner}; do
+for t in ${*:-usage files status signals sandbox pipes linux terminal owner}; do
 	test_$t
 done
 echo "1..$count"

@@ -129,7 +129,7 @@ static void vcpu_run_failed(struct vcpu *vcpu, int err)
 			 vcpu->vm->device);
 	else
 		complain("KVM_RUN on %s: %s", vcpu->vm->device, strerror(err));
-	vm_stop(vcpu->vm, HV_EXIT_ERROR);
+	vm_stop(vcpu->vm, err == EBUSY ? HV_EXIT_SETUP : HV_EXIT_ERROR);
 }
 
 static void *vcpu_thread(void *arg)
