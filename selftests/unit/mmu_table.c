@@ -143,7 +143,7 @@ static void do_range(enum vhm_pt_op op)
 {
 	bool whole = rand() % 2;	/* nearly: only tables that lie whole in it go too */
 	int i = rand() % FRAMES & (whole ? ~511 : ~0);
-	u64 from = frame(i), to = from + (whole ? 508 + rand() % 5 : 1 + rand() % 20);
+	u64 from = frame(i), to = from + (whole ? 512 - !(rand() % 4) : 1 + rand() % 20);
 	bool hit, expect = false;
 	LIST_HEAD(freed);
 
