@@ -5,8 +5,9 @@
  * While a range is being invalidated nothing may be installed for it; a fault
  * that looked at the VMM's tables before the end of an invalidation must look
  * again. Both are told by mem->invalidating with its hull and by
- * mem->invalidate_seq (fault.c). Callbacks take no sleeping lock, so a caller
- * that must not block needs no special case.
+ * mem->invalidate_seq (fault.c). Callbacks take mem->lock only, which never
+ * sleeps, so a caller that must not block needs no special case. (On a
+ * PREEMPT_RT kernel the lock sleeps, as the callers' own spinlocks do there.)
  *
  * The slots are read after mem->invalidating was raised, under the same lock:
  * an entry that was installed earlier came from an array at least as old.
