@@ -180,7 +180,7 @@ static int run(int argc, char **argv)
 	vcpus_start(&vm);
 	if (opt.sandbox)
 		sandbox_enter(&vm);
-	pthread_barrier_wait(&vm.start);
+	vcpus_go(&vm);
 	console_run(&vm);
 	vcpus_join(&vm);
 	console_close(&vm);

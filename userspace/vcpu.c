@@ -137,6 +137,11 @@ static void *vcpu_thread(void *arg)
 	struct vcpu *vcpu = arg;
 	struct vm *vm = vcpu->vm;
 
+	/*
+	 * Twice: once so that the thread library's own system calls are over
+	 * before the sandbox closes, once to wait for the sandbox.
+	 */
+	pthread_barrier_wait(&vm->start);
 	pthread_barrier_wait(&vm->start);
 	while (!vm_stopped(vm)) {
 		if (!ioctl(vcpu->fd, KVM_RUN, 0))
@@ -186,6 +191,12 @@ void vcpus_start(struct vm *vm)
 		if (err)
 			die("thread of vCPU %u: %s", i, strerror(err));
 	}
+	pthread_barrier_wait(&vm->start);
+}
+
+void vcpus_go(struct vm *vm)
+{
+	pthread_barrier_wait(&vm->start);
 }
 
 void vcpus_join(struct vm *vm)

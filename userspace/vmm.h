@@ -256,7 +256,8 @@ void cpu_setup(struct vcpu *vcpu, const struct boot_entry *entry);
 
 /* vcpu.c */
 void vcpus_create(struct vm *vm, const struct boot_entry *entry);
-void vcpus_start(struct vm *vm);	/* threads exist, held at the barrier */
+void vcpus_start(struct vm *vm);	/* threads exist and wait */
+void vcpus_go(struct vm *vm);		/* let them run the guest */
 void vcpus_join(struct vm *vm);
 
 /* dump.c: registers and code bytes to stderr, when the hypervisor gave up */
