@@ -248,6 +248,9 @@ u8 vhm_lapic_cr8(const struct vhm_lapic *lapic)
 
 void vhm_lapic_set_cr8(struct vhm_lapic *lapic, u8 cr8)
 {
+	/* The same class: the sub-class in bits 3:0, which CR8 has not, stays. */
+	if (vhm_lapic_cr8(lapic) == (cr8 & 15))
+		return;
 	lapic_set_reg(lapic, LAPIC_TPR, (cr8 & 15) << 4);
 	update_ppr(lapic);
 }

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The interrupt controllers: kmod/irq.
+
+IRQ_SRCS := $(addprefix ../../kmod/irq/,lapic.c lapic_timer.c ioapic.c pic.c pit.c route.c)
+IRQ_TESTS := irq_lapic irq_timer irq_ipi irq_ioapic irq_pic irq_pit irq_route
+
+UNIT_TESTS += $(IRQ_TESTS)
+$(foreach t,$(IRQ_TESTS),$(eval $(t)_SRCS := $(t).c irq_board.c $(IRQ_SRCS) $(KTAP)))
+
+FUZZ_TARGETS += fuzz_irq
+fuzz_irq_SRCS := fuzz_irq.c irq_board.c $(IRQ_SRCS)
+fuzz_irq_RUN := -max_len=512

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A board to plug the interrupt controllers into: a clock that tests move,
+ * timers that expire as it moves, CPUs that write down what reaches them.
+ */
+#ifndef UNIT_IRQ_BOARD_H
+#define UNIT_IRQ_BOARD_H
+
+#include "irq/irq.h"
+
+#define BOARD_CPUS	20
+
+struct board_timer {
+	struct vhm_irq_timer t;
+	u64 expires;		/* 0: not armed */
+};
+
+struct board_cpu {
+	struct vhm_lapic lapic;
+	struct board_timer timer;
+	unsigned int kicks, nmis, inits, sipis, smis;
+	u8 sipi_vector;
+};
+
+struct board {
+	struct vhm_irqchip chip;
+	struct board_timer pit;
+	struct board_cpu *cpu[BOARD_CPUS];
+	unsigned int n_cpus;
+	unsigned int acks;	/* ops->irq_ack calls */
+	u32 ack_gsi;
+	bool lower_on_ack;	/* as a resampler: lower the line it hears of */
+	u64 now;		/* ns; the guest's TSC runs at twice that */
+	unsigned int timer_starts, timer_cancels;
+};
+
+extern struct board board;
+
+/** board_init: n CPUs with APIC ids 0..n-1, the first the BSP; APICs enabled. */
+void board_init(unsigned int n_cpus, u32 pit_flags);
+void board_exit(void);
+/** board_run: let the clock run to that time, timers expiring on the way. */
+void board_run(u64 until);
+
+/* The APIC of CPU 0 as its guest sees it: xAPIC registers. */
+u32 rd(u32 off);
+void wr(u32 off, u32 val);
+struct vhm_lapic *cpu(unsigned int i);
+/** take: ack and, when vec is what came, true. */
+int take(unsigned int i);
+
+u8 inb(u16 port);
+void outb(u16 port, u8 val);
+u32 io_rd(u32 reg);
+void io_wr(u32 reg, u32 val);
+/** rte: write redirection entry pin; high is the upper half. */
+void rte(u32 pin, u32 high, u32 low);
+int line(u32 gsi, bool level);
+/** pic_setup: both chips initialised at 0x20, 0x28, all unmasked; icw4 of both. */
+void pic_setup(u8 icw4);
+
+#endif
