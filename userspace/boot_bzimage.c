@@ -71,7 +71,7 @@ static void map_4g(struct vm *vm)
 		table[1][i] = (PAGE_TABLE_ADDR + (2 + i) * 4 * KIB) |
 			      PRESENT_WRITE;
 	for (i = 0; i < 4 * 512; i++)
-		table[2][i] = i * 2 * MIB | PRESENT_WRITE | LARGE;
+		table[2 + i / 512][i % 512] = i * 2 * MIB | PRESENT_WRITE | LARGE;
 }
 
 /*

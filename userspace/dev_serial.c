@@ -5,8 +5,9 @@
  * The transmitter hands each byte on at once, so it is always empty; the
  * receiver is a 16-byte FIFO (one byte when FIFOs are off) filled from the far
  * end on demand.  The far end honours flow control: it sends only while the
- * guest raises RTS or has receive interrupts on.  A driver that empties the
- * FIFO while it sets the port up therefore loses nothing.
+ * guest raises RTS or has receive interrupts on, and clearing the FIFO keeps
+ * what it sent.  A driver that sets the port up while input is coming in
+ * therefore loses nothing.
  *
  * Knows neither KVM nor the terminal; both are behind struct serial_ops.
  * Source: National Semiconductor PC16550D data sheet, "Registers".
@@ -145,7 +146,8 @@ static void serial_write_fcr(struct serial *s, u8 value)
 {
 	if ((value ^ s->fcr) & UART_FCR_ENABLE_FIFO)
 		value |= UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT;
-	if (value & UART_FCR_CLEAR_RCVR)
+	/* What the far end sent it would send again: see the file's head. */
+	if ((value & UART_FCR_CLEAR_RCVR) && (s->mcr & UART_MCR_LOOP))
 		rx_clear(s);
 	if (!(value & UART_FCR_ENABLE_FIFO))
 		value = 0;
