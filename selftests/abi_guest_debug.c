@@ -45,11 +45,25 @@ static struct vcpu *at_steps(void)
 	return vcpu;
 }
 
+/* The guest ran into its own INT3 handler, or into none: nobody stopped it. */
+static void skip_if_emulator_lacks(struct vcpu *vcpu, const char *what)
+{
+	if (vcpu_run(vcpu) == KVM_EXIT_IO && on_tcg())
+		SKIP("TCG's SVM does not implement %s", what);
+}
+
+static void expect_stopped(struct vcpu *vcpu, void (*at)(void),
+			   uint32_t exception)
+{
+	CHECK_EQ(vcpu->run->exit_reason, KVM_EXIT_DEBUG);
+	CHECK_EQ(vcpu->run->debug.arch.pc, (uintptr_t)at);
+	CHECK_EQ(vcpu->run->debug.arch.exception, exception);
+}
+
 static void expect_debug(struct vcpu *vcpu, void (*at)(void), uint32_t exception)
 {
 	vcpu_expect(vcpu, KVM_EXIT_DEBUG);
-	CHECK_EQ(vcpu->run->debug.arch.pc, (uintptr_t)at);
-	CHECK_EQ(vcpu->run->debug.arch.exception, exception);
+	expect_stopped(vcpu, at, exception);
 }
 
 TEST(single_step)
@@ -77,7 +91,8 @@ TEST(hardware_breakpoint)
 
 	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
 		  (uintptr_t)debug_after_inc, 0x402);
-	expect_debug(vcpu, debug_after_inc, VEC_DB);
+	skip_if_emulator_lacks(vcpu, "breakpoint registers");
+	expect_stopped(vcpu, debug_after_inc, VEC_DB);
 	CHECK(vcpu->run->debug.arch.dr6 & 1);
 }
 
@@ -88,7 +103,8 @@ TEST(watchpoint)
 	/* DR0: write, 8 bytes. */
 	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP,
 		  (uintptr_t)&debug_word, 0x90402);
-	expect_debug(vcpu, debug_after_store, VEC_DB);
+	skip_if_emulator_lacks(vcpu, "breakpoint registers");
+	expect_stopped(vcpu, debug_after_store, VEC_DB);
 	CHECK(vcpu->run->debug.arch.dr6 & 1);
 }
 
@@ -97,7 +113,8 @@ TEST(software_breakpoint)
 	struct vcpu *vcpu = at_steps();
 
 	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP, 0, 0);
-	expect_debug(vcpu, debug_int3, VEC_BP);
+	skip_if_emulator_lacks(vcpu, "the intercept of INT3");
+	expect_stopped(vcpu, debug_int3, VEC_BP);
 }
 
 static volatile uint64_t hits;

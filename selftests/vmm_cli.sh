@@ -195,7 +195,7 @@ ended() {
 
 	start -a "$3"
 	kill -"$2" $pid
-	wait $pid
+	wait $pid 2>/dev/null
 	st=$?
 	check "$1" $((128 + $(kill -l "$2")))
 }
@@ -275,7 +275,7 @@ test_linux() {
 	before=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
 	sleep 3
 	after=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
-	wait $pid
+	wait $pid 2>/dev/null
 	st=$?
 	[ $((after - before)) -lt 60 ] || st="busy: $((after - before)) ticks in 3 s"
 	check "an idle guest with no input costs little" 0
@@ -292,7 +292,7 @@ test_sandbox() {
 	[ "$(awk '/^CapEff:/ { print $2 }' /proc/$pid/status)" = 0000000000000000 ] || st=caps
 	[ "$(awk '/^Uid:/ { print $2 }' /proc/$pid/status)" != 0 ] || st=root
 	kill $pid
-	wait $pid
+	wait $pid 2>/dev/null
 	check "the guest runs without root, capabilities, and under seccomp" 0
 }
 
@@ -364,7 +364,7 @@ test_owner() {
 	error "another hypervisor holds the CPU" "another hypervisor" \
 		run $(tiny) -a p
 	kill $pid
-	wait $pid
+	wait $pid 2>/dev/null
 	run "... and takes turns" 0 $(tiny) -a p
 }
 

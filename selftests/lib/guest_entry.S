@@ -49,10 +49,16 @@ common:
 	movq	%rsp, %rbx
 	subq	$512, %rsp
 	andq	$-16, %rsp
+	movq	%cr0, %r12
+	clts
 	fxsave64 (%rsp)
 	cld
 	call	guest_dispatch
 	fxrstor64 (%rsp)
+	testb	$8, %r12b		/* CR0.TS */
+	jz	1f
+	movq	%r12, %cr0
+1:
 	movq	%rbx, %rsp
 	popq	%r15
 	popq	%r14

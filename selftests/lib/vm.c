@@ -35,6 +35,17 @@ bool on_stock_kvm(void)
 	return !strcmp(dev_path(), "/dev/kvm");
 }
 
+/*
+ * QEMU's TCG: its SVM leaves out DR7 on VMRUN, intercepts of INT3 and some
+ * consistency checks. A test skips such a case only after it saw the lack.
+ */
+bool on_tcg(void)
+{
+	struct cpuid_regs r = cpuid(0x40000000, 0);
+
+	return r.ebx == 0x54474354 && r.ecx == 0x43544743;
+}
+
 /* Value of a capability; @fd is the device or a VM. */
 int dev_cap(int fd, long cap)
 {

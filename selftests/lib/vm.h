@@ -74,6 +74,7 @@ struct vcpu {
 
 int dev_open(void);
 bool on_stock_kvm(void);
+bool on_tcg(void);
 int dev_cap(int fd, long cap);
 void need_cap(long cap, const char *name);
 

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* KVM_NMI: delivered with interrupts off, blocked until IRET, one kept. */
+#include "guest.h"
+#include "vm.h"
+
+static volatile int nmis, depth, deepest, hold;
+
+static void nmi_handler(struct guest_frame *f)
+{
+	(void)f;
+	nmis++;
+	depth++;
+	if (depth > deepest)
+		deepest = depth;
+	guest_sync(100 + nmis);
+	while (hold)
+		asm volatile("pause");
+	guest_sync(200 + nmis);
+	depth--;
+}
+
+static void guest(void)
+{
+	guest_handlers[VEC_NMI] = nmi_handler;
+	guest_sync(1);
+	guest_sync(2);
+	guest_sync(3);
+}
+
+TEST(delivered)
+{
+	struct vcpu *vcpu = guest64(guest);
+
+	CHECK_EQ(vcpu_until_sync(vcpu), 1);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	CHECK_EQ(vcpu_until_sync(vcpu), 101);
+	CHECK_EQ(vcpu_until_sync(vcpu), 201);
+	CHECK_EQ(vcpu_until_sync(vcpu), 2);
+}
+
+TEST(blocked_until_iret)
+{
+	struct vcpu *vcpu = guest64(guest);
+	struct kvm_vcpu_events e;
+
+	CHECK_EQ(vcpu_until_sync(vcpu), 1);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	CHECK_EQ(vcpu_until_sync(vcpu), 101);
+	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
+	CHECK_EQ(e.nmi.masked, 1);
+	/* Two more while it is blocked: one of them is kept. */
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	CHECK_EQ(vcpu_until_sync(vcpu), 201);
+	CHECK_EQ(vcpu_until_sync(vcpu), 102);
+	CHECK_EQ(vcpu_until_sync(vcpu), 202);
+	CHECK_EQ(vcpu_until_sync(vcpu), 2);
+	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
+	CHECK_EQ(e.nmi.masked, 0);
+	CHECK_EQ(vcpu_until_sync(vcpu), 3);
+	CHECK_EQ(IN_GUEST(vcpu->vm, deepest), 1);
+}
+
+static void halt_guest(void)
+{
+	guest_handlers[VEC_NMI] = nmi_handler;
+	asm volatile("cli; hlt");
+	GUEST_EQ(nmis, 1);
+}
+
+TEST(wakes_from_hlt)
+{
+	struct vcpu *vcpu = guest64(halt_guest);
+
+	vcpu_expect(vcpu, KVM_EXIT_HLT);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	CHECK_EQ(vcpu_until_sync(vcpu), 101);
+	CHECK_EQ(vcpu_until_sync(vcpu), 201);
+	vcpu_until_done(vcpu);
+}
+
+/* Before an interrupt when both wait. */
+static volatile int irqs;
+
+static void irq_handler(struct guest_frame *f)
+{
+	(void)f;
+	irqs++;
+	GUEST_EQ(nmis, 1);
+	guest_sync(50);
+}
+
+static void both_guest(void)
+{
+	guest_handlers[VEC_NMI] = nmi_handler;
+	guest_handlers[0x50] = irq_handler;
+	asm volatile("sti");
+	guest_sync(1);
+	asm volatile("nop; nop");
+	GUEST_EQ(irqs, 1);
+}
+
+TEST(before_interrupts)
+{
+	struct vcpu *vcpu = guest64(both_guest);
+	struct kvm_interrupt i = { .irq = 0x50 };
+
+	CHECK_EQ(vcpu_until_sync(vcpu), 1);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	CHECK_OK(IOCTL(vcpu->fd, KVM_INTERRUPT, &i));
+	vcpu_until_sync(vcpu);
+	vcpu_until_sync(vcpu);
+	vcpu_until_sync(vcpu);
+	vcpu_until_done(vcpu);
+	CHECK_EQ(IN_GUEST(vcpu->vm, nmis), 1);
+	CHECK_EQ(IN_GUEST(vcpu->vm, irqs), 1);
+}
