@@ -124,7 +124,7 @@ static void decode_npf(struct vhm_exit *x, const struct vmcb *vmcb)
 	}
 }
 
-static void decode_outside(struct svm_vcpu *svm, u64 code)
+static void decode_outside(struct svm_vcpu *svm, u32 code)
 {
 	struct vhm_exit *x = &svm->vcpu.exit;
 
@@ -163,7 +163,7 @@ void svm_decode(struct svm_vcpu *svm)
 {
 	struct vhm_exit *x = &svm->vcpu.exit;
 	const struct vmcb *vmcb = svm->vmcb;
-	u64 code = vmcb->exit_code;
+	u32 code = vmcb->exit_code;	/* the upper half says nothing more */
 	struct row row;
 
 	x->hw_reason = code;

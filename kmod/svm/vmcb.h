@@ -101,7 +101,7 @@ enum svm_exit_code {
 	SVM_EXIT_TABLE_SIZE,
 	SVM_EXIT_NPF		= 0x400,
 };
-#define SVM_EXIT_INVALID	(~0ull)
+#define SVM_EXIT_INVALID	(~0u)
 
 /* exit_info1 of an IO exit */
 #define SVM_IO_IN		BIT(0)

@@ -100,7 +100,6 @@ SYM_FUNC_START(svm_vmenter)
 	mov $PRED_CMD_IBPB, %eax
 	WRITE_MSR MSR_IA32_PRED_CMD
 4:
-	ANNOTATE_UNRET_END
 	ALTERNATIVE_2 "", "call entry_untrain_ret", X86_FEATURE_UNRET, \
 		"call srso_alias_untrain_ret", X86_FEATURE_SRSO_ALIAS
 
