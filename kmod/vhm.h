@@ -30,7 +30,7 @@
 #include "ops.h"
 
 #define VHM_MAX_VCPUS		64
-#define VHM_MAX_CPUID		100	/* entries KVM_SET_CPUID2 takes */
+#define VHM_MAX_CPUID		256	/* entries KVM_SET_CPUID2 takes */
 #define VHM_RUN_PAGES		2	/* struct kvm_run and the port data */
 #define VHM_MMAP_PAGES		3	/* those and the coalesced ring of the VM */
 
@@ -187,6 +187,7 @@ struct vhm_fpu {
 	u8 *area;		/* [m] XSAVE image, standard format, 64-byte aligned */
 	u32 size;		/* [c] bytes allocated, from CPUID.0xD */
 	u64 xcr0;		/* [m] the guest's */
+	u64 host_xcr0;		/* [o] while the guest's may be loaded */
 };
 
 struct vhm_vcpu {
@@ -226,12 +227,13 @@ struct vhm_vcpu {
 	/* CPUID as set by the VMM and what follows from it (cpuid.c) */
 	struct kvm_cpuid_entry2 *cpuid;	/* [m] */
 	u32 n_cpuid;		/* [m] */
+	u16 cpuid_index[2][33];	/* [m] leaf 0x0.., 0x80000000..: first entry + 1, 0 none */
 	u32 pv_features;	/* [m] KVM_FEATURE_* bits of the KVM leaf, 0 if not offered */
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;	/* [m] */
 	u8 maxphyaddr;		/* [m] */
 	struct vhm_msrs *msrs;	/* [c] emulated MSR values (msr.c) */
 	struct vhm_clock *clock;	/* [c] kvmclock state (clock.c) */
-	u32 tsc_khz;		/* [m] */
+	u32 tsc_khz;		/* [m] to change, read anywhere */
 
 	/* an instruction or port access that waits for the VMM (pio_mmio.c) */
 	struct vhm_pending *pending;	/* [c] storage, contents [m] */
@@ -259,7 +261,11 @@ struct vhm_vm {
 	u64 bsp_id;		/* [v] */
 	u32 default_tsc_khz;	/* [v] */
 	/* paravirtual clock (clock.c) */
-	s64 clock_offset;	/* [v] guest clock minus host boot clock, ns */
+	raw_spinlock_t clock_lock;	/* leaf lock of what follows */
+	s64 clock_offset;	/* guest clock minus host boot clock, ns */
+	u64 clock_tsc, clock_ns;	/* a host TSC value and the boot clock at it */
+	u64 tsc_offset;		/* what the vCPUs' TSC offsets are kept equal to */
+	bool tsc_offset_set;
 };
 
 /* Over the vCPUs published so far; any context. */
@@ -454,7 +460,8 @@ int vhm_cpuid_supported(struct kvm_cpuid2 __user *u, bool emulated);
 int vhm_set_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u);
 int vhm_get_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u);
 void vhm_cpuid_free(struct vhm_vcpu *vcpu);
-/** vhm_guest_has: feature word test on the guest's CPUID, e.g. leaf 1 ecx bit. */
+enum { VHM_CPUID_EAX, VHM_CPUID_EBX, VHM_CPUID_ECX, VHM_CPUID_EDX };
+/** vhm_guest_has: a feature bit of the guest's CPUID; reg: VHM_CPUID_*. Not in a section. */
 bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bit);
 
 /* ---- msr.c --------------------------------------------------------------- */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What regs.c, fpu.c, cpuid.c, msr.c and clock.c know of each other beyond
+ * vhm.h. Nobody else includes it.
+ */
+#ifndef VHM_MSR_H
+#define VHM_MSR_H
+
+#include "vhm.h"
+
+/* ---- regs.c -------------------------------------------------------------- */
+
+/** vhm_canonical: all bits above the linear address width equal the top one. */
+static inline bool vhm_canonical(struct vhm_vcpu *vcpu, u64 la)
+{
+	/* the width that CPUID promises, not the mode in use: values survive a switch */
+	int shift = vcpu->cr4_allowed & BIT_ULL(12) ? 7 : 16;	/* CR4.LA57 */
+
+	return (s64)(la << shift) >> shift == (s64)la;
+}
+
+/** vhm_apic_base_valid: IA32_APIC_BASE has a mode there is and no reserved bits. */
+bool vhm_apic_base_valid(struct vhm_vcpu *vcpu, u64 val);
+
+/* ---- fpu.c --------------------------------------------------------------- */
+
+#define VHM_XCR0_FP	BIT_ULL(0)
+#define VHM_XCR0_SSE	BIT_ULL(1)
+#define VHM_XCR0_YMM	BIT_ULL(2)
+#define VHM_XCR0_AVX512	(BIT_ULL(5) | BIT_ULL(6) | BIT_ULL(7))
+#define VHM_XCR0_MAX	64
+
+/** vhm_xcr0_set: XCR0 for the guest: 0, or 1 when the combination is not allowed. */
+int vhm_xcr0_set(struct vhm_vcpu *vcpu, u64 val);
+/** vhm_xstate_bytes: XSAVE area for these components, as CPUID.0xD counts. Any context. */
+u32 vhm_xstate_bytes(u64 xcr0, bool compacted);
+
+/* ---- cpuid.c ------------------------------------------------------------- */
+
+/** vhm_cpuid_defaults: what holds until the VMM sets a table. vCPU not running. */
+void vhm_cpuid_defaults(struct vhm_vcpu *vcpu);
+
+/* ---- clock.c ------------------------------------------------------------- */
+
+/** vhm_tsc_adjust: IA32_TSC_ADJUST. */
+u64 vhm_tsc_adjust(struct vhm_vcpu *vcpu);
+/** vhm_set_tsc_adjust: host: the value alone; guest: the counter moves with it. */
+void vhm_set_tsc_adjust(struct vhm_vcpu *vcpu, u64 val, bool host);
+/** vhm_sync_tsc: the VMM writes IA32_TSC: see the head of clock.c. */
+void vhm_sync_tsc(struct vhm_vcpu *vcpu, u64 tsc);
+
+#endif
