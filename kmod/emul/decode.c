@@ -24,12 +24,20 @@ static inline bool more(const struct cursor *c, unsigned int n)
 /* Take a little-endian, sign-extended integer of 1 to 8 bytes. */
 static inline u64 take(struct cursor *c, unsigned int n)
 {
+	const u8 *p = c->p;
 	unsigned int i, shift = 64 - 8 * n;
 	u64 v = 0;
+	s32 v4;
 
-	for (i = 0; i < n; i++)
-		v |= (u64)c->p[i] << (8 * i);
 	c->p += n;
+	if (likely(n == 1))
+		return (u64)(s8)*p;
+	if (likely(n == 4)) {
+		memcpy(&v4, p, 4);
+		return (u64)v4;
+	}
+	for (i = 0; i < n; i++)
+		v |= (u64)p[i] << (8 * i);
 	return (u64)((s64)(v << shift) >> shift);
 }
 
@@ -68,8 +76,9 @@ static u32 vex_row(struct vhm_insn *in, unsigned int map, u8 op)
  * C4, C5 (VEX), 62 (EVEX) and 8F (XOP): the prefix, its payload and the opcode.
  * Each byte is also a legacy opcode; what follows tells which it is.
  */
-static enum vhm_insn_status escape_vex(struct vhm_insn *in, struct cursor *c,
-				       u8 esc, u32 *row)
+static noinline enum vhm_insn_status escape_vex(struct vhm_insn *in,
+						struct cursor *c, u8 esc,
+						u32 *row)
 {
 	unsigned int payload = 2, maps = 1 << 1 | 1 << 2 | 1 << 3, map;
 	bool vex;
@@ -117,8 +126,8 @@ static enum vhm_insn_status escape_vex(struct vhm_insn *in, struct cursor *c,
 }
 
 /* The opcode maps behind 0F. */
-static enum vhm_insn_status escape_0f(struct vhm_insn *in, struct cursor *c,
-				      u32 *row)
+static noinline enum vhm_insn_status escape_0f(struct vhm_insn *in,
+					       struct cursor *c, u32 *row)
 {
 	if (!more(c, 1))
 		return VHM_INSN_SHORT;
@@ -176,16 +185,15 @@ take_opcode(struct vhm_insn *in, struct cursor *c, u32 *row)
 		in->prefix |= *row & E_OP;
 	}
 	in->opcode = b;
-	if (likely(*row != E_ESC)) {
-		if (b == 0x63 && in->mode == VHM_INSN_64)
-			*row = E_ROW_MOVSXD;
+	if (likely(*row != E_ESC))
 		return VHM_INSN_OK;
-	}
-	return b == 0x0f ? escape_0f(in, c, row) : escape_vex(in, c, b, row);
+	if (b == 0x0f)
+		return escape_0f(in, c, row);
+	if (b != 0x63)
+		return escape_vex(in, c, b, row);
+	*row = in->mode == VHM_INSN_64 ? E_ROW_MOVSXD : E_MODRM;
+	return VHM_INSN_OK;
 }
-
-/* Bytes of displacement by [16-bit?][mod], rm special cases aside. */
-static const u8 disp_size[2][4] = { { 0, 1, 4, 0 }, { 0, 1, 2, 0 } };
 
 static const u8 base_16[8] = {
 	VHM_RBX, VHM_RBX, VHM_RBP, VHM_RBP, VHM_RSI, VHM_RDI, VHM_RBP, VHM_RBX,
@@ -196,46 +204,65 @@ static const u8 index_16[8] = {
 	VHM_REG_NONE, VHM_REG_NONE, VHM_REG_NONE, VHM_REG_NONE,
 };
 
+/* base and index of 16-bit addressing; the bytes of displacement that follow. */
+static noinline unsigned int take_mem_16(struct vhm_insn *in)
+{
+	unsigned int mod = in->modrm >> 6, rm = in->modrm & 7;
+
+	in->base = base_16[rm];
+	in->index = index_16[rm];
+	if (mod == 0 && rm == 6) {
+		in->base = VHM_REG_NONE;
+		return 2;
+	}
+	return mod;
+}
+
+/* Without SIB byte: the same. */
+static inline unsigned int take_mem_base(struct vhm_insn *in)
+{
+	in->base = (in->modrm & 7) | (in->rex & VHM_REX_B) << 3;
+	if (unlikely((in->modrm & 0xc7) == 0x05)) {
+		in->base = in->mode == VHM_INSN_64 ? VHM_REG_RIP : VHM_REG_NONE;
+		return 4;
+	}
+	return in->modrm < 0x40 ? 0 : in->modrm < 0x80 ? 1 : 4;
+}
+
+/* With SIB byte: the same. */
+static inline unsigned int take_mem_sib(struct vhm_insn *in, u8 sib)
+{
+	in->scale = sib >> 6;
+	in->index = (sib >> 3 & 7) | (in->rex & VHM_REX_X) << 2;
+	if (in->index == VHM_RSP)
+		in->index = VHM_REG_NONE;
+	in->base = (sib & 7) | (in->rex & VHM_REX_B) << 3;
+	if (in->modrm < 0x40 && (sib & 7) == 5) {
+		in->base = VHM_REG_NONE;
+		return 4;
+	}
+	return in->modrm < 0x40 ? 0 : in->modrm < 0x80 ? 1 : 4;
+}
+
 /* The memory operand of a ModRM byte with mod != 3. */
 static inline enum vhm_insn_status take_mem(struct vhm_insn *in,
 					    struct cursor *c)
 {
-	unsigned int mod = in->modrm >> 6, rm = in->modrm & 7;
-	unsigned int disp = disp_size[in->adsize == 2][mod];
+	unsigned int disp;
 
 	in->mem = 1;
 	in->index = VHM_REG_NONE;
 	if (unlikely(in->adsize == 2)) {
-		in->base = base_16[rm];
-		in->index = index_16[rm];
-		if (mod == 0 && rm == 6) {
-			in->base = VHM_REG_NONE;
-			disp = 2;
-		}
-	} else if (rm == 4) {
-		u8 sib;
-
+		disp = take_mem_16(in);
+	} else if ((in->modrm & 7) == 4) {
 		if (!more(c, 1))
 			return VHM_INSN_SHORT;
-		sib = *c->p++;
-		in->scale = sib >> 6;
-		in->index = (sib >> 3 & 7) | (in->rex & VHM_REX_X) << 2;
-		if (in->index == VHM_RSP)
-			in->index = VHM_REG_NONE;
-		in->base = (sib & 7) | (in->rex & VHM_REX_B) << 3;
-		if (mod == 0 && (sib & 7) == 5) {
-			in->base = VHM_REG_NONE;
-			disp = 4;
-		}
-	} else if (mod == 0 && rm == 5) {
-		in->base = in->mode == VHM_INSN_64 ? VHM_REG_RIP : VHM_REG_NONE;
-		disp = 4;
+		disp = take_mem_sib(in, *c->p++);
 	} else {
-		in->base = rm | (in->rex & VHM_REX_B) << 3;
+		disp = take_mem_base(in);
 	}
 	if (!(in->prefix & VHM_PFX_SEG))
-		in->seg = in->base == VHM_RSP || in->base == VHM_RBP ?
-			  VHM_SS : VHM_DS;
+		in->seg = (in->base & ~1) == VHM_RSP ? VHM_SS : VHM_DS;
 	if (disp) {
 		if (!more(c, disp))
 			return VHM_INSN_SHORT;
@@ -254,11 +281,13 @@ static inline enum vhm_insn_status take_modrm(struct vhm_insn *in,
 		return VHM_INSN_SHORT;
 	in->modrm = *c->p++;
 	reg = in->modrm >> 3 & 7;
-	if (*row & E_GROUP)
-		*row = (*row & ~(E_OP | E_GROUP)) |
-		       vhm_insn_group[(*row & E_OP) % GRP_NR][reg];
-	if (*row & E_REG)
-		*row += reg;
+	if (*row & (E_GROUP | E_REG)) {
+		if (*row & E_GROUP)
+			*row = (*row & ~(E_OP | E_GROUP)) |
+			       vhm_insn_group[(*row & E_OP) % GRP_NR][reg];
+		else
+			*row += reg;
+	}
 	in->reg = reg | (in->rex & VHM_REX_R) << 1;
 	if (in->modrm >= 0xc0 || (*row & E_REGONLY)) {
 		in->rm = (in->modrm & 7) | (in->rex & VHM_REX_B) << 3;
@@ -267,8 +296,8 @@ static inline enum vhm_insn_status take_modrm(struct vhm_insn *in,
 	return take_mem(in, c);
 }
 
-static inline enum vhm_insn_status take_imm(struct vhm_insn *in,
-					    struct cursor *c, u32 row)
+static noinline enum vhm_insn_status take_imm(struct vhm_insn *in,
+					      struct cursor *c, u32 row)
 {
 	unsigned int z = in->size < 4 ? in->size : 4, n = 0;
 
@@ -336,51 +365,46 @@ static bool sse_prefix_ok(u32 row, u8 prefix)
 	return false;
 }
 
-/* From the final row: op, form and the sizes that depend on them. */
-static inline void set_op(struct vhm_insn *in, u32 row)
+/* Operands of an instruction without ModRM. */
+static noinline void set_opcode_operands(struct vhm_insn *in)
+{
+	if (!(in->prefix & VHM_PFX_SEG))
+		in->seg = VHM_DS;
+	in->rm = (in->opcode & 7) | (in->rex & VHM_REX_B) << 3;
+	if (in->opcode == 0x90 && in->op == VHM_OP_XCHG && !in->rm)
+		in->op = VHM_OP_NOP;
+}
+
+/* What E_SPECIAL asks for. */
+static noinline void set_special(struct vhm_insn *in, u32 row)
 {
 	unsigned int ssize = row >> E_SSIZE_SHIFT & 3;
 
-	in->op = row & E_OP;
-	in->form = row >> E_FORM_SHIFT & 0xf;
 	if (row & E_ROW)
 		in->op += in->opcode >> 3 & 7;
-	in->ssize = in->size;
 	if (ssize && (1 << (ssize - 1)) < in->size)
 		in->ssize = 1 << (ssize - 1);
-	if (!(row & E_MODRM)) {
-		if (!(in->prefix & VHM_PFX_SEG))
-			in->seg = VHM_DS;
-		in->rm = (in->opcode & 7) | (in->rex & VHM_REX_B) << 3;
-		if (in->opcode == 0x90 && in->op == VHM_OP_XCHG && !in->rm)
-			in->op = VHM_OP_NOP;
-	}
-	if (unlikely(row & ((7u << E_SSE_SHIFT) | E_MEM)) &&
-	    (((row & E_MEM) && !in->mem) || !sse_prefix_ok(row, in->prefix)))
+	if ((row & E_MEM && !in->mem) || !sse_prefix_ok(row, in->prefix))
 		in->op = VHM_OP_NONE;
 	if (in->op == VHM_OP_MOV_XMM)
 		in->size = in->ssize = 16;
 }
 
+/* Sizes in bytes by mode and by whether a 66 or 67 prefix is there. */
+static const u8 operand_size[3][2] = { { 2, 4 }, { 4, 2 }, { 4, 2 } };
+static const u8 address_size[3][2] = { { 2, 4 }, { 4, 2 }, { 8, 4 } };
+
 static inline void set_sizes(struct vhm_insn *in)
 {
-	bool opsize = in->prefix & VHM_PFX_OPSIZE;
-	bool adsize = in->prefix & VHM_PFX_ADSIZE;
-
-	if (likely(in->mode == VHM_INSN_64)) {
-		in->adsize = adsize ? 4 : 8;
-		in->size = in->rex & VHM_REX_W ? 8 : opsize ? 2 : 4;
-	} else {
-		in->adsize = (in->mode == VHM_INSN_16) != adsize ? 2 : 4;
-		in->size = (in->mode == VHM_INSN_16) != opsize ? 2 : 4;
-	}
+	in->adsize = address_size[in->mode][!!(in->prefix & VHM_PFX_ADSIZE)];
+	in->size = operand_size[in->mode][!!(in->prefix & VHM_PFX_OPSIZE)];
+	if (in->rex & VHM_REX_W)
+		in->size = 8;
 }
 
 enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes,
 				     unsigned int n, enum vhm_insn_mode mode)
 {
-	const enum vhm_insn_status out_of_bytes =
-		n >= VHM_INSN_MAX ? VHM_INSN_LONG : VHM_INSN_SHORT;
 	struct cursor c = {
 		bytes, bytes + (n < VHM_INSN_MAX ? n : VHM_INSN_MAX)
 	};
@@ -391,10 +415,11 @@ enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes,
 	insn->mode = mode;
 	st = take_opcode(insn, &c, &row);
 	if (unlikely(st))
-		return st == VHM_INSN_SHORT ? out_of_bytes : st;
+		return st == VHM_INSN_SHORT && n >= VHM_INSN_MAX ?
+		       VHM_INSN_LONG : st;
 	set_sizes(insn);
 	if (row & E_MODRM && take_modrm(insn, &c, &row))
-		return out_of_bytes;
+		return n < VHM_INSN_MAX ? VHM_INSN_SHORT : VHM_INSN_LONG;
 	if (unlikely(row & (E_UD | E_I64 | E_D64 | E_BYTE))) {
 		if (row & E_UD || (row & E_I64 && mode == VHM_INSN_64))
 			return VHM_INSN_UNKNOWN;
@@ -403,9 +428,15 @@ enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes,
 		else if (mode == VHM_INSN_64 && row & E_D64 && insn->size == 4)
 			insn->size = 8;
 	}
-	if (take_imm(insn, &c, row))
-		return out_of_bytes;
-	set_op(insn, row);
+	if (row & E_IMM_MASK && take_imm(insn, &c, row))
+		return n < VHM_INSN_MAX ? VHM_INSN_SHORT : VHM_INSN_LONG;
+	insn->op = row & E_OP;
+	insn->form = row >> E_FORM_SHIFT & 0xf;
+	insn->ssize = insn->size;
+	if (!(row & E_MODRM))
+		set_opcode_operands(insn);
+	if (row & E_SPECIAL)
+		set_special(insn, row);
 	insn->len = c.p - bytes;
 	return VHM_INSN_OK;
 }

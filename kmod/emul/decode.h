@@ -28,7 +28,11 @@
 #define E_SSE_SHIFT	28		/* enum vhm_sse, 3 bits */
 #define E_MEM		0x80000000u	/* op only with a memory operand */
 
-#define E_ESC		E_PFX		/* 0F, or a byte that may begin VEX etc. */
+#define E_ESC		E_PFX		/* 0F, 63, or what may begin VEX etc. */
+
+/* Bits that ask for work beyond op, form and operand size. */
+#define E_SPECIAL	(E_ROW | (3u << E_SSIZE_SHIFT) | \
+			 (7u << E_SSE_SHIFT) | E_MEM)
 
 /* Immediates and what else follows the displacement. */
 enum vhm_imm {

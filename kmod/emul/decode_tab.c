@@ -51,7 +51,7 @@ const u32 vhm_insn_tab_1b[256] = {
 	/* PUSHA, POPA */
 	[0x60 ... 0x61] = E_I64,
 	[0x62] = E_ESC,
-	[0x63] = M,				/* ARPL; see E_ROW_MOVSXD */
+	[0x63] = E_ESC,				/* ARPL or MOVSXD */
 	[0x64] = SEG(FS),
 	[0x65] = SEG(GS),
 	[0x66] = PFX(VHM_PFX_OPSIZE),

@@ -28,7 +28,6 @@ static const u8 op_attr[VHM_NR_OP] = {
 	[VHM_OP_BT] = RD,
 	[VHM_OP_BTS ... VHM_OP_BTC] = RD | WR | LK,
 	[VHM_OP_NOT ... VHM_OP_DEC] = RD | WR | LK,
-	[VHM_OP_MOV ... VHM_OP_MOVBE] = WR,
 	[VHM_OP_XCHG ... VHM_OP_CMPXCHG] = RD | WR | LK,
 	[VHM_OP_CMPXCHG8B] = RD | WR | LK,
 	[VHM_OP_MOV_FROM_SREG] = WR,
@@ -46,7 +45,7 @@ enum vhm_emul_status vhm_emul_raise(struct vhm_emul *e, u8 vector, u32 error)
 	return VHM_EMUL_FAULT;
 }
 
-static enum vhm_emul_status seg_fault(struct vhm_emul *e, enum vhm_sreg nr)
+static noinline enum vhm_emul_status seg_fault(struct vhm_emul *e, enum vhm_sreg nr)
 {
 	return vhm_emul_raise(e, nr == VHM_SS ? VHM_VEC_SS : VHM_VEC_GP, 0);
 }
@@ -71,32 +70,44 @@ static bool seg_allows(const struct vhm_emul *e, const struct vhm_seg *s,
 	return last <= s->limit;
 }
 
+static bool canonical(const struct vhm_emul *e, u64 la)
+{
+	unsigned int shift = 64 - e->la_bits;
+
+	return (s64)(la << shift) >> shift == (s64)la;
+}
+
+/* Segments that count: any outside 64-bit mode, FS and GS in it. */
+static noinline enum vhm_emul_status
+segmented(struct vhm_emul *e, enum vhm_sreg seg, u64 off, u64 last,
+	  unsigned int acc, u64 *la)
+{
+	struct vhm_seg s;
+	bool ok;
+
+	e->ops->segment(e, seg, &s);
+	*la = s.base + off;
+	if (e->insn.mode == VHM_INSN_64) {
+		ok = canonical(e, *la) && canonical(e, s.base + last);
+	} else {
+		*la = (u32)*la;
+		ok = seg_allows(e, &s, off, last, acc);
+	}
+	return ok ? VHM_EMUL_OK : seg_fault(e, seg);
+}
+
 enum vhm_emul_status vhm_emul_linear(struct vhm_emul *e, enum vhm_sreg seg,
 				     u64 off, unsigned int size,
 				     unsigned int acc, u64 *la)
 {
 	u64 last = off + size - 1;
-	struct vhm_seg s;
 
-	if (likely(e->insn.mode == VHM_INSN_64)) {
-		unsigned int shift = 64 - e->la_bits;
-
-		if (seg >= VHM_FS) {
-			e->ops->segment(e, seg, &s);
-			off += s.base;
-			last += s.base;
-		}
-		*la = off;
-		if (unlikely((s64)(off << shift) >> shift != (s64)off ||
-			     (s64)(last << shift) >> shift != (s64)last))
-			return seg_fault(e, seg);
+	if (e->insn.mode != VHM_INSN_64 || seg >= VHM_FS)
+		return segmented(e, seg, off, last, acc, la);
+	*la = off;
+	if (likely(canonical(e, off) && canonical(e, last)))
 		return VHM_EMUL_OK;
-	}
-	e->ops->segment(e, seg, &s);
-	if (!seg_allows(e, &s, off, last, acc))
-		return seg_fault(e, seg);
-	*la = (u32)(s.base + off);
-	return VHM_EMUL_OK;
+	return seg_fault(e, seg);
 }
 
 static inline u64 effective_address(const struct vhm_emul *e)
@@ -253,6 +264,44 @@ static enum vhm_emul_status fetch_source(struct vhm_emul *e,
 	return VHM_EMUL_OK;
 }
 
+/*
+ * MOV, MOVZX, MOVSX, MOVBE in all forms. Most device accesses are these, so
+ * they do without the machinery for instructions that compute.
+ */
+static noinline enum vhm_emul_status exec_mov(struct vhm_emul *e)
+{
+	const struct vhm_insn *in = &e->insn;
+	enum vhm_emul_status st;
+	u64 la, val;
+
+	if (in->form == VHM_FORM_RM) {
+		st = vhm_rm_read(e, 0, in->ssize, VHM_ACC_READ, &la, &val);
+		if (unlikely(st))
+			return st;
+		if (in->op == VHM_OP_MOVSX)
+			val = vhm_sign_extend(val, in->ssize);
+		else if (in->op == VHM_OP_MOVBE)
+			val = swap_bytes(val, in->size);
+		vhm_gpr_write(e, in->reg, in->size, val);
+		return vhm_emul_done(e, e->rflags);
+	}
+	val = in->imm;
+	if (in->form == VHM_FORM_MR)
+		val = vhm_gpr_read(e, in->reg, in->size);
+	if (in->op == VHM_OP_MOVBE)
+		val = swap_bytes(val, in->size);
+	if (likely(in->mem)) {
+		st = rm_linear(e, 0, in->size, VHM_ACC_WRITE, &la);
+		if (!st)
+			st = e->ops->write(e, la, &val, in->size);
+		if (unlikely(st))
+			return st;
+	} else {
+		vhm_gpr_write(e, in->rm, in->size, val);
+	}
+	return vhm_emul_done(e, e->rflags);
+}
+
 /* From o->d, o->s and o->flags to the result in o->d and the flags. */
 static void compute(struct vhm_emul *e, struct operands *o)
 {
@@ -261,17 +310,9 @@ static void compute(struct vhm_emul *e, struct operands *o)
 	u64 cf = o->flags & VHM_FL_CF;
 
 	switch (op) {
-	case VHM_OP_MOV:
-	case VHM_OP_MOVZX:
 	case VHM_OP_MOV_FROM_SREG:
 	case VHM_OP_XCHG:
 		o->d = o->s;
-		break;
-	case VHM_OP_MOVSX:
-		o->d = vhm_sign_extend(o->s, in->ssize);
-		break;
-	case VHM_OP_MOVBE:
-		o->d = swap_bytes(o->s, in->size);
 		break;
 	case VHM_OP_INC:
 	case VHM_OP_DEC:
@@ -320,7 +361,7 @@ static enum vhm_emul_status store_mem(struct vhm_emul *e, struct operands *o,
 }
 
 /* Every instruction with a row in op_attr, but CMPXCHG8B. */
-static enum vhm_emul_status exec_operands(struct vhm_emul *e)
+static noinline enum vhm_emul_status exec_operands(struct vhm_emul *e)
 {
 	const struct vhm_insn *in = &e->insn;
 	struct operands o = { .flags = e->rflags };
@@ -502,6 +543,8 @@ enum vhm_emul_status vhm_emul_exec(struct vhm_emul *e)
 	    !(op_attr[in->op] & LK && dest_mem(in)))
 		return vhm_emul_raise(e, VHM_VEC_UD, 0);
 
+	if (likely(in->op >= VHM_OP_MOV && in->op <= VHM_OP_MOVBE))
+		return exec_mov(e);
 	switch ((enum vhm_insn_op)in->op) {
 	case VHM_OP_NOP:
 		return vhm_emul_done(e, e->rflags);
