@@ -214,8 +214,6 @@ static void dr_leave(struct svm_vcpu *svm)
 {
 	struct vhm_vcpu *vcpu = &svm->vcpu;
 
-	/* an exit does that, but in QEMU */
-	set_debugreg(0ul, 7);
 	if (!(vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)) {
 		get_debugreg(vcpu->dr[0], 0);
 		get_debugreg(vcpu->dr[1], 1);
