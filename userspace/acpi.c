@@ -13,7 +13,6 @@
 #include "layout.h"
 #include "vmm.h"
 
-#define PACKED	__attribute__((packed))
 
 struct acpi_head {
 	char signature[4];
@@ -23,7 +22,7 @@ struct acpi_head {
 	u32 oem_revision;
 	char creator[4];
 	u32 creator_revision;
-} PACKED;
+} __packed;
 
 struct acpi_rsdp {
 	char signature[8];
@@ -34,20 +33,20 @@ struct acpi_rsdp {
 	u32 length;
 	u64 xsdt;
 	u8 extended_checksum, reserved[3];
-} PACKED;
+} __packed;
 
 /* Generic address structure. */
 struct acpi_gas {
 	u8 space, bits, offset, access;
 	u64 address;
-} PACKED;
+} __packed;
 
 struct acpi_facs {
 	char signature[4];
 	u32 length, hardware, waking, lock, flags;
 	u64 x_waking;
 	u8 version, reserved[31];
-} PACKED;
+} __packed;
 
 /* Fixed ACPI description table, revision 6; zero where the PC has nothing. */
 struct acpi_fadt {
@@ -75,7 +74,7 @@ struct acpi_fadt {
 	struct acpi_gas x_pm2_cnt, x_pm_timer, x_gpe0, x_gpe1;
 	struct acpi_gas sleep_control, sleep_status;
 	u64 hypervisor;
-} PACKED;
+} __packed;
 
 _Static_assert(sizeof(struct acpi_fadt) == 276, "FADT revision 6");
 _Static_assert(sizeof(struct acpi_rsdp) == 36, "RSDP revision 2");
@@ -97,30 +96,30 @@ _Static_assert(sizeof(struct acpi_facs) == 64, "FACS");
 struct madt_lapic {
 	u8 type, length, processor, apic_id;
 	u32 flags;
-} PACKED;
+} __packed;
 
 struct madt_x2apic {
 	u8 type, length;
 	u16 reserved;
 	u32 apic_id, flags, processor;
-} PACKED;
+} __packed;
 
 struct madt_ioapic {
 	u8 type, length, id, reserved;
 	u32 address, gsi_base;
-} PACKED;
+} __packed;
 
 struct madt_override {
 	u8 type, length, bus, irq;
 	u32 gsi;
 	u16 flags;
-} PACKED;
+} __packed;
 
 struct madt_nmi {
 	u8 type, length, processor;
 	u16 flags;
 	u8 lint;
-} PACKED;
+} __packed;
 
 #define MADT_PCAT_COMPAT	1	/* there is a pair of 8259s */
 #define MADT_ENABLED		1
@@ -279,7 +278,7 @@ void acpi_build(struct memory *mem, unsigned int nr_cpus)
 	struct {
 		struct acpi_head head;
 		u64 table[2];
-	} PACKED xsdt = { 0 };
+	} __packed xsdt = { 0 };
 	/* The RSDP comes first, at the address the kernel is told. */
 	struct cursor c = { mem, ALIGN_UP(ACPI_ADDR + sizeof(rsdp), 16) };
 

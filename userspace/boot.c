@@ -100,8 +100,9 @@ u64 boot_initrd(struct vm *vm, const struct boot_files *f, u64 kernel_end,
 		return 0;
 	if (top > max + 1)
 		top = max + 1;
-	if (top < f->initrd_len ||
-	    (addr = (top - f->initrd_len) & ~(4 * KIB - 1)) < kernel_end)
+	if (top >= f->initrd_len)
+		addr = (top - f->initrd_len) & ~(4 * KIB - 1);
+	if (addr < kernel_end)
 		die("initrd: %s: does not fit below %#llx, this kernel's limit (use a smaller initrd)",
 		    f->initrd_path, (unsigned long long)max);
 	read_all("initrd", f->initrd_path, f->initrd_fd,

@@ -36,6 +36,15 @@ int bus_add(struct bus *bus, enum bus_space space, const struct bus_range *r)
 	return 0;
 }
 
+void bus_add_ports(struct bus *bus, const char *who, const struct bus_range *r,
+		   unsigned int n)
+{
+	while (n--)
+		if (bus_add(bus, BUS_PIO, &r[n]))
+			die("%s: port %#llx is taken", who,
+			    (unsigned long long)r[n].base);
+}
+
 static const struct bus_range *bus_find(const struct bus *bus,
 					enum bus_space space, u64 addr)
 {

@@ -188,6 +188,7 @@ static void take_signal(struct vm *vm)
 void console_init(struct vm *vm)
 {
 	struct console *c = calloc(1, sizeof(*c));
+	struct bus_range com1;
 	sigset_t set;
 
 	if (!c)
@@ -196,10 +197,8 @@ void console_init(struct vm *vm)
 	pthread_cond_init(&c->room, NULL);
 	c->tty = isatty(STDIN_FILENO);
 	c->serial = serial_new(&com1_ops, vm);
-	if (bus_add(&vm->bus, BUS_PIO, &(struct bus_range){
-			.base = PORT_COM1, .len = 8, .dev = c->serial,
-			.fn = serial_access, .bytes = true }))
-		die("serial: its ports are taken");
+	com1 = (struct bus_range){ PORT_COM1, 8, serial_access, c->serial, true };
+	bus_add_ports(&vm->bus, "serial", &com1, 1);
 
 	/* Blocked in every thread; vCPU threads inherit the mask. */
 	sigemptyset(&set);

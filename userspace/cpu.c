@@ -170,29 +170,30 @@ static void cpu_set_msrs(struct vcpu *vcpu, const struct cpu_traits *t)
 {
 	u64 hole = HOLE_END - HOLE_START;
 	u64 mask = ((1ULL << t->phys_bits) - 1) & ~(hole - 1);
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[4];
-	} m = { 0 };
+	struct kvm_msr_entry *e;
+	struct kvm_msrs *m = calloc(1, sizeof(*m) + 4 * sizeof(*e));
 	int n = 0, done;
 
+	if (!m)
+		die("msr: out of memory");
+	e = m->entries;
 	if (t->intel)
-		m.entry[n++] = (struct kvm_msr_entry){ MSR_MISC_ENABLE, 0,
+		e[n++] = (struct kvm_msr_entry){ MSR_MISC_ENABLE, 0,
 				MISC_FAST_STRING | MISC_NO_BTS_PEBS };
 	if (t->mtrr) {
-		m.entry[n++] = (struct kvm_msr_entry){ MSR_MTRR_BASE0, 0,
+		e[n++] = (struct kvm_msr_entry){ MSR_MTRR_BASE0, 0,
 				HOLE_START | MTRR_UNCACHED };
-		m.entry[n++] = (struct kvm_msr_entry){ MSR_MTRR_MASK0, 0,
+		e[n++] = (struct kvm_msr_entry){ MSR_MTRR_MASK0, 0,
 				mask | MTRR_MASK_VALID };
-		m.entry[n++] = (struct kvm_msr_entry){ MSR_MTRR_DEFAULT, 0,
+		e[n++] = (struct kvm_msr_entry){ MSR_MTRR_DEFAULT, 0,
 				MTRR_ENABLE | MTRR_WRITE_BACK };
 	}
-	m.head.nmsrs = n;
-	done = vm_ioctl(vcpu->vm, vcpu->fd, KVM_SET_MSRS, &m);
+	m->nmsrs = n;
+	done = vm_ioctl(vcpu->vm, vcpu->fd, KVM_SET_MSRS, m);
 	if (done < n)
 		die("%s refuses MSR %#x = %#llx", vcpu->vm->device,
-		    m.entry[done].index,
-		    (unsigned long long)m.entry[done].data);
+		    e[done].index, (unsigned long long)e[done].data);
+	free(m);
 }
 
 /* As firmware leaves it: the PIC on pin 0, NMI on pin 1. */
@@ -238,7 +239,7 @@ static void cpu_set_sregs(struct vcpu *vcpu, bool long_mode)
 	struct kvm_sregs s;
 	u64 *gdt = mem_at(&vm->mem, GDT_ADDR, 4 * sizeof(*gdt));
 
-	gdt[0] = gdt[1] = 0;
+	memset(gdt, 0, 2 * sizeof(*gdt));
 	gdt[BOOT_CS / 8] = descriptor(&code);
 	gdt[BOOT_DS / 8] = descriptor(&data);
 

@@ -81,8 +81,8 @@ static void i8042_data(struct i8042 *kbc, u8 byte)
 	kbc->command = 0;
 }
 
-static void i8042_data_access(void *dev, u64 offset __attribute__((unused)),
-			      u8 *data, unsigned int len __attribute__((unused)),
+static void i8042_data_access(void *dev, u64 offset __maybe_unused,
+			      u8 *data, unsigned int len __maybe_unused,
 			      bool is_write)
 {
 	struct i8042 *kbc = dev;
@@ -95,8 +95,8 @@ static void i8042_data_access(void *dev, u64 offset __attribute__((unused)),
 	kbc->status &= ~STATUS_OUT_FULL;
 }
 
-static void i8042_cmd_access(void *dev, u64 offset __attribute__((unused)),
-			     u8 *data, unsigned int len __attribute__((unused)),
+static void i8042_cmd_access(void *dev, u64 offset __maybe_unused,
+			     u8 *data, unsigned int len __maybe_unused,
 			     bool is_write)
 {
 	struct i8042 *kbc = dev;
@@ -110,17 +110,15 @@ static void i8042_cmd_access(void *dev, u64 offset __attribute__((unused)),
 void dev_i8042_add(struct vm *vm)
 {
 	struct i8042 *kbc = calloc(1, sizeof(*kbc));
+	const struct bus_range ranges[] = {
+		{ PORT_I8042_DATA, 1, i8042_data_access, kbc, true },
+		{ PORT_I8042_CMD, 1, i8042_cmd_access, kbc, true },
+	};
 
 	if (!kbc)
 		die("i8042: out of memory");
 	kbc->vm = vm;
 	kbc->status = STATUS_SYSTEM | STATUS_UNLOCKED;
 	kbc->config = CONFIG_DEFAULT;
-	if (bus_add(&vm->bus, BUS_PIO, &(struct bus_range){
-			.base = PORT_I8042_DATA, .len = 1, .dev = kbc,
-			.fn = i8042_data_access, .bytes = true }) ||
-	    bus_add(&vm->bus, BUS_PIO, &(struct bus_range){
-			.base = PORT_I8042_CMD, .len = 1, .dev = kbc,
-			.fn = i8042_cmd_access, .bytes = true }))
-		die("i8042: its ports are taken");
+	bus_add_ports(&vm->bus, "i8042", ranges, ARRAY_SIZE(ranges));
 }

@@ -90,6 +90,10 @@ static void put16(u8 *p, u16 v)
 void dev_pci_add(struct vm *vm)
 {
 	struct pci *pci = calloc(1, sizeof(*pci));
+	const struct bus_range ranges[] = {
+		{ PORT_PCI_ADDR, 4, pci_addr_access, pci, false },
+		{ PORT_PCI_DATA, 4, pci_data_access, pci, false },
+	};
 
 	if (!pci)
 		die("pci: out of memory");
@@ -99,11 +103,5 @@ void dev_pci_add(struct vm *vm)
 	put16(pci->bridge + PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY |
 	      PCI_COMMAND_MASTER);
 	put16(pci->bridge + PCI_CLASS_DEVICE, 0x0600);	/* host bridge */
-	if (bus_add(&vm->bus, BUS_PIO, &(struct bus_range){
-			.base = PORT_PCI_ADDR, .len = 4, .dev = pci,
-			.fn = pci_addr_access }) ||
-	    bus_add(&vm->bus, BUS_PIO, &(struct bus_range){
-			.base = PORT_PCI_DATA, .len = 4, .dev = pci,
-			.fn = pci_data_access }))
-		die("pci: its ports are taken");
+	bus_add_ports(&vm->bus, "pci", ranges, ARRAY_SIZE(ranges));
 }

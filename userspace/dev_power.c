@@ -26,7 +26,7 @@ struct power {
 
 /* Bytes 0-1 are the status (always clear), 2-3 the enable register. */
 static void pm1_evt_access(void *dev, u64 offset, u8 *data,
-			   unsigned int len __attribute__((unused)),
+			   unsigned int len __maybe_unused,
 			   bool is_write)
 {
 	struct power *pm = dev;
@@ -42,7 +42,7 @@ static void pm1_evt_access(void *dev, u64 offset, u8 *data,
 }
 
 static void pm1_cnt_access(void *dev, u64 offset, u8 *data,
-			   unsigned int len __attribute__((unused)),
+			   unsigned int len __maybe_unused,
 			   bool is_write)
 {
 	struct power *pm = dev;
@@ -59,8 +59,8 @@ static void pm1_cnt_access(void *dev, u64 offset, u8 *data,
 	pm->cnt[1] &= ~(CNT_SLP_EN >> 8);	/* write-only bit */
 }
 
-static void exit_access(void *dev, u64 offset __attribute__((unused)),
-			u8 *data, unsigned int len __attribute__((unused)),
+static void exit_access(void *dev, u64 offset __maybe_unused,
+			u8 *data, unsigned int len __maybe_unused,
 			bool is_write)
 {
 	struct power *pm = dev;
@@ -79,12 +79,9 @@ void dev_power_add(struct vm *vm)
 		{ PORT_PM1_CNT, 2, pm1_cnt_access, pm, true },
 		{ PORT_EXIT, 1, exit_access, pm, true },
 	};
-	size_t i;
 
 	if (!pm)
 		die("power: out of memory");
 	pm->vm = vm;
-	for (i = 0; i < ARRAY_SIZE(ranges); i++)
-		if (bus_add(&vm->bus, BUS_PIO, &ranges[i]))
-			die("power: its ports are taken");
+	bus_add_ports(&vm->bus, "power", ranges, ARRAY_SIZE(ranges));
 }

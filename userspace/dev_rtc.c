@@ -138,7 +138,7 @@ static void rtc_write(struct rtc *rtc, u8 value)
 }
 
 static void rtc_access(void *dev, u64 offset, u8 *data,
-		       unsigned int len __attribute__((unused)), bool is_write)
+		       unsigned int len __maybe_unused, bool is_write)
 {
 	struct rtc *rtc = dev;
 
@@ -169,8 +169,10 @@ static void cmos_memory(struct rtc *rtc, u64 size)
 		ext = 0xffff;
 	rtc->reg[0x15] = 640 & 0xff;
 	rtc->reg[0x16] = 640 >> 8;
-	rtc->reg[0x17] = rtc->reg[0x30] = ext;
-	rtc->reg[0x18] = rtc->reg[0x31] = ext >> 8;
+	rtc->reg[0x17] = ext;
+	rtc->reg[0x18] = ext >> 8;
+	rtc->reg[0x30] = ext;
+	rtc->reg[0x31] = ext >> 8;
 	rtc->reg[0x34] = above16;
 	rtc->reg[0x35] = above16 >> 8;
 	rtc->reg[0x5b] = high;
@@ -181,6 +183,7 @@ static void cmos_memory(struct rtc *rtc, u64 size)
 void dev_rtc_add(struct vm *vm)
 {
 	struct rtc *rtc = calloc(1, sizeof(*rtc));
+	const struct bus_range range = { PORT_RTC, 2, rtc_access, rtc, true };
 
 	if (!rtc)
 		die("rtc: out of memory");
@@ -188,8 +191,5 @@ void dev_rtc_add(struct vm *vm)
 	rtc->reg[RTC_B] = B_24H;
 	rtc->reg[RTC_D] = D_VALID;
 	cmos_memory(rtc, vm->mem.size);
-	if (bus_add(&vm->bus, BUS_PIO, &(struct bus_range){
-			.base = PORT_RTC, .len = 2, .fn = rtc_access,
-			.dev = rtc, .bytes = true }))
-		die("rtc: its ports are taken");
+	bus_add_ports(&vm->bus, "rtc", &range, 1);
 }

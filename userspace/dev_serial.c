@@ -95,7 +95,8 @@ static void rx_push(struct serial *s, u8 byte)
 
 static void rx_clear(struct serial *s)
 {
-	s->head = s->count = 0;
+	s->head = 0;
+	s->count = 0;
 	s->lsr &= ~UART_LSR_DR;
 }
 
@@ -231,7 +232,7 @@ static u8 serial_read(struct serial *s, unsigned int reg)
 }
 
 void serial_access(void *dev, u64 offset, u8 *data,
-		   unsigned int len __attribute__((unused)), bool is_write)
+		   unsigned int len __maybe_unused, bool is_write)
 {
 	struct serial *s = dev;
 

@@ -131,13 +131,27 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 
 	while ((c = getopt_long(argc, argv, ":k:i:a:m:c:d:h", longs, NULL)) != -1) {
 		switch (c) {
-		case 'k': opt->kernel = optarg; break;
-		case 'i': opt->initrd = optarg; break;
-		case 'a': opt->append = optarg; break;
-		case 'm': opt->memory = parse_memory(optarg); break;
-		case 'c': opt->cpus = parse_cpus(optarg); break;
-		case 'd': opt->device = optarg; break;
-		case 'S': opt->sandbox = false; break;
+		case 'k':
+			opt->kernel = optarg;
+			break;
+		case 'i':
+			opt->initrd = optarg;
+			break;
+		case 'a':
+			opt->append = optarg;
+			break;
+		case 'm':
+			opt->memory = parse_memory(optarg);
+			break;
+		case 'c':
+			opt->cpus = parse_cpus(optarg);
+			break;
+		case 'd':
+			opt->device = optarg;
+			break;
+		case 'S':
+			opt->sandbox = false;
+			break;
 		case 'h':
 			fputs(run_help, stdout);
 			exit(0);

@@ -79,7 +79,7 @@ static int add_rules(scmp_filter_ctx ctx)
 	return err;
 }
 
-void sandbox_enter(const struct vm *vm __attribute__((unused)))
+void sandbox_enter(const struct vm *vm __maybe_unused)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int err;

@@ -47,7 +47,7 @@ static void exit_mmio(struct vcpu *vcpu)
 }
 
 /* Nothing to do but look whether the VM was stopped. */
-static void exit_nothing(struct vcpu *vcpu __attribute__((unused)))
+static void exit_nothing(struct vcpu *vcpu __maybe_unused)
 {
 }
 
@@ -97,7 +97,7 @@ static void exit_internal(struct vcpu *vcpu)
 }
 
 /* Exits that hv never asks for (userspace MSRs, debugging, ...) have no row. */
-static void (* const exit_handler[])(struct vcpu *) = {
+static void (* const exit_handler[])(struct vcpu *vcpu) = {
 	[KVM_EXIT_IO] = exit_io,
 	[KVM_EXIT_MMIO] = exit_mmio,
 	[KVM_EXIT_INTR] = exit_nothing,
@@ -125,8 +125,7 @@ static void vcpu_exit(struct vcpu *vcpu)
 static void vcpu_run_failed(struct vcpu *vcpu, int err)
 {
 	if (err == EBUSY)
-		complain("KVM_RUN on %s: another hypervisor holds the CPU (stop its guests, or unload it: modprobe -r kvm_amd kvm_intel kvm)",
-			 vcpu->vm->device);
+		complain("KVM_RUN on %s: " MSG_BUSY, vcpu->vm->device);
 	else
 		complain("KVM_RUN on %s: %s", vcpu->vm->device, strerror(err));
 	vm_stop(vcpu->vm, err == EBUSY ? HV_EXIT_SETUP : HV_EXIT_ERROR);
@@ -173,7 +172,7 @@ void vcpus_create(struct vm *vm, const struct boot_entry *entry)
 	}
 }
 
-static void kick_handler(int sig __attribute__((unused)))
+static void kick_handler(int sig __maybe_unused)
 {
 }
 

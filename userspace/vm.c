@@ -28,8 +28,7 @@ static const struct {
 
 static void die_busy(const struct vm *vm, const char *name)
 {
-	die("%s on %s: another hypervisor holds the CPU (stop its guests, or unload it: modprobe -r kvm_amd kvm_intel kvm)",
-	    name, vm->device);
+	die("%s on %s: " MSG_BUSY, name, vm->device);
 }
 
 int vm_ioctl_named(const struct vm *vm, int fd, unsigned long call,

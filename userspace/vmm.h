@@ -29,6 +29,17 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#ifndef __maybe_unused
+#define __maybe_unused	__attribute__((__unused__))
+#endif
+#ifndef __packed
+#define __packed	__attribute__((__packed__))
+#endif
+#define __printf(f, a)	__attribute__((__format__(printf, f, a)))
+#ifndef __noreturn
+#define __noreturn	__attribute__((__noreturn__))
+#endif
+
 #define ALIGN_UP(x, a)	(((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 #define KIB		1024ULL
 #define MIB		(1024 * KIB)
@@ -48,6 +59,11 @@ enum hv_status {
 	HV_EXIT_SIGNAL	 = 128,	/* + number of the signal that ended hv */
 };
 
+/* What EBUSY from the device means, and what to do. */
+#define MSG_BUSY \
+	"another hypervisor holds the CPU " \
+	"(stop its guests, or unload it: modprobe -r kvm_amd kvm_intel kvm)"
+
 /* main.c */
 
 /* What the command line asks for. */
@@ -62,10 +78,12 @@ struct run_options {
 };
 
 /* Print "hv: " and the message as one line on stderr; from any thread. */
-void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+__printf(1, 2)
+void complain(const char *fmt, ...);
 
 /* complain(), then exit with HV_EXIT_SETUP.  Only before the guest runs. */
-void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+__printf(1, 2) __noreturn
+void die(const char *fmt, ...);
 
 /* bus.c */
 
@@ -96,9 +114,15 @@ struct bus {
 
 void bus_init(struct bus *bus);
 
-/* Claim a range.  0, -EEXIST if it overlaps another, -EINVAL if it is empty or
- * wraps, -ENOSPC if the table is full.  Set-up only. */
+/*
+ * Claim a range.  0, -EEXIST if it overlaps another, -EINVAL if it is empty or
+ * wraps, -ENOSPC if the table is full.  Set-up only.
+ */
 int bus_add(struct bus *bus, enum bus_space space, const struct bus_range *r);
+
+/* Claim `n` ranges of ports for the device `who`; dies when one is taken. */
+void bus_add_ports(struct bus *bus, const char *who, const struct bus_range *r,
+		   unsigned int n);
 
 /* Carry out a guest's access; guest-controlled address, len 1 to 8. */
 void bus_access(struct bus *bus, enum bus_space space, u64 addr, u8 *data,
@@ -156,8 +180,10 @@ struct vm {
 /* Open the device, make the VM with its irqchip and RAM; dies on failure. */
 void vm_create(struct vm *vm, const struct run_options *opt);
 
-/* End the VM with `status`; the first caller's wins.  From any thread, and
- * with the bus lock held or not. */
+/*
+ * End the VM with `status`; the first caller's wins.  From any thread, and
+ * with the bus lock held or not.
+ */
 void vm_stop(struct vm *vm, int status);
 
 static inline bool vm_stopped(const struct vm *vm)
@@ -220,8 +246,10 @@ void boot_load(struct vm *vm, const struct run_options *opt,
 /* The guest's memory map; returns the number of entries, at most E820_MAX. */
 unsigned int boot_e820(const struct memory *mem, struct e820 *map);
 
-/* Place and read the initrd above `kernel_end` and at or below `max`; returns
- * its address, 0 if there is none.  Dies when memory is too small. */
+/*
+ * Place and read the initrd above `kernel_end` and at or below `max`; returns
+ * its address, 0 if there is none.  Dies when memory is too small.
+ */
 u64 boot_initrd(struct vm *vm, const struct boot_files *f, u64 kernel_end,
 		u64 max);
 

@@ -9,7 +9,7 @@
 #include "vmm_board.h"
 
 #define SETUP_SECTS	2
-#define BODY		(SETUP_SECTS + 1) * 512
+#define BODY		((SETUP_SECTS + 1) * 512)
 #define FILE_LEN	(BODY + 8192)
 
 static u8 file[FILE_LEN];
