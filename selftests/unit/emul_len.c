@@ -74,13 +74,14 @@ static bool is_instruction(const char *text, const u8 *bytes, unsigned int n)
 		"rex", "data16", "data32", "addr16", "addr32", "repz", "repnz",
 		"lock", "cs", "ds", "es", "ss", "fs", "gs", ".byte",
 	};
-	const char *word = text + strspn(text, " ");
+	static const char blank[] = "\n ";
+	const char *word = text + strspn(text, blank);
 	size_t i, len;
 
 	if (n > 1 && memchr(bytes, 0x9b, n) && strchr(text, 'f'))
 		return false;
-	for (; *word && *word != '\n'; word += strspn(word, " ")) {
-		len = *word == '.' ? 5 : strcspn(word, ". \n");
+	for (; *word; word += strspn(word, blank)) {
+		len = *word == '.' ? 5 : strcspn(word, ".\n ");
 		for (i = 0; i < ARRAY_SIZE(names); i++)
 			if (strlen(names[i]) == len &&
 			    !strncmp(word, names[i], len))
@@ -89,7 +90,7 @@ static bool is_instruction(const char *text, const u8 *bytes, unsigned int n)
 			return true;
 		if (*word == '.')
 			return false;
-		word += strcspn(word, " \n");
+		word += strcspn(word, blank);
 	}
 	return false;
 }

@@ -37,8 +37,8 @@ struct mach {
 	u64 mem_size;
 	u64 ro_from;		/* linear; the window is read-only from here */
 	u64 dev_from, dev_to;	/* linear range of a userspace device */
-	unsigned int lazy;	/* all memory is a device, 1 in so many
-				 * accesses goes to userspace; 0: RAM */
+	/* All memory is a device, 1 access in so many is userspace's; 0: RAM. */
+	unsigned int lazy;
 
 	u8 pio_buf[4096];
 	u8 port_data;		/* IN reads this, then one more, ... */

@@ -53,7 +53,6 @@ extern const u8 native_exit[];
 #define BITS		0x100	/* register bit offset, may point afar */
 #define ALIGN		0x200	/* 16-byte aligned operand */
 #define NEEDW		0x400	/* REX.W decides the size: 8 or 16 bytes */
-#define SHIFT		0x800
 
 enum imm { I_NONE, I_8, I_Z, I_V };
 
@@ -65,42 +64,29 @@ struct template {
 	u8 reg;			/* with REG: lowest value ... */
 	u8 regs;		/* ... and how many */
 	u8 vary;		/* random value below this is added to opcode */
-	u16 undef;		/* flags left undefined */
+	u8 rows;		/* and 8 times a random value below this */
 };
 
-#define AF VHM_FL_AF
-#define OF VHM_FL_OF
-#define BT_UNDEF (VHM_FL_OF | VHM_FL_SF | VHM_FL_AF | VHM_FL_PF)
 #define T(b, ...) { .bytes = b, .n = sizeof(b) - 1, __VA_ARGS__ }
-#define ROW(b, lk, u)							\
-	T(b, .vary = 2, .flags = MODRM | (lk), .undef = u)
-#define ALU_ROW(m, r, a, i, lk, u)					\
-	ROW(m, lk, u), ROW(r, 0, u),					\
-	T(a, .imm = I_8, .undef = u), T(i, .imm = I_Z, .undef = u)
 
 static const struct template templates[] = {
-	ALU_ROW("\x00", "\x02", "\x04", "\x05", LOCKS, 0),
-	ALU_ROW("\x08", "\x0a", "\x0c", "\x0d", LOCKS, AF),
-	ALU_ROW("\x10", "\x12", "\x14", "\x15", LOCKS, 0),
-	ALU_ROW("\x18", "\x1a", "\x1c", "\x1d", LOCKS, 0),
-	ALU_ROW("\x20", "\x22", "\x24", "\x25", LOCKS, AF),
-	ALU_ROW("\x28", "\x2a", "\x2c", "\x2d", LOCKS, 0),
-	ALU_ROW("\x30", "\x32", "\x34", "\x35", LOCKS, AF),
-	ALU_ROW("\x38", "\x3a", "\x3c", "\x3d", 0, 0),
-	T("\x80", .imm = I_8, .flags = MODRM | REG | LOCKS, .regs = 7,
-	  .undef = AF),
-	T("\x81", .imm = I_Z, .flags = MODRM | REG | LOCKS, .regs = 7,
-	  .undef = AF),
-	T("\x83", .imm = I_8, .flags = MODRM | REG | LOCKS, .regs = 7,
-	  .undef = AF),
+	/* ADD OR ADC SBB AND SUB XOR; CMP apart, as it takes no LOCK. */
+	T("\x00", .rows = 7, .vary = 2, .flags = MODRM | LOCKS),
+	T("\x38", .vary = 2, .flags = MODRM),
+	T("\x02", .rows = 8, .vary = 2, .flags = MODRM),
+	T("\x04", .rows = 8, .imm = I_8),
+	T("\x05", .rows = 8, .imm = I_Z),
+	T("\x80", .imm = I_8, .flags = MODRM | REG | LOCKS, .regs = 7),
+	T("\x81", .imm = I_Z, .flags = MODRM | REG | LOCKS, .regs = 7),
+	T("\x83", .imm = I_8, .flags = MODRM | REG | LOCKS, .regs = 7),
 	T("\x80", .imm = I_8, .flags = MODRM | REG, .reg = 7, .regs = 1),
 	T("\x81", .imm = I_Z, .flags = MODRM | REG, .reg = 7, .regs = 1),
 	T("\x83", .imm = I_8, .flags = MODRM | REG, .reg = 7, .regs = 1),
-	T("\x84", .vary = 2, .flags = MODRM, .undef = AF),
-	T("\xa8", .imm = I_8, .undef = AF),
-	T("\xa9", .imm = I_Z, .undef = AF),
-	T("\xf6", .imm = I_8, .flags = MODRM | REG, .regs = 1, .undef = AF),
-	T("\xf7", .imm = I_Z, .flags = MODRM | REG, .regs = 1, .undef = AF),
+	T("\x84", .vary = 2, .flags = MODRM),
+	T("\xa8", .imm = I_8),
+	T("\xa9", .imm = I_Z),
+	T("\xf6", .imm = I_8, .flags = MODRM | REG, .regs = 1),
+	T("\xf7", .imm = I_Z, .flags = MODRM | REG, .regs = 1),
 	T("\xf6", .vary = 2, .flags = MODRM | REG | LOCKS, .reg = 2, .regs = 2),
 	T("\xfe", .vary = 2, .flags = MODRM | REG | LOCKS, .reg = 0, .regs = 2),
 	T("\x86", .vary = 2, .flags = MODRM | LOCKS),
@@ -113,20 +99,17 @@ static const struct template templates[] = {
 	T("\xa0", .vary = 4, .flags = MOFFS),
 	T("\x90", .vary = 8),
 	T("\x63", .flags = MODRM),
-	T("\xc0", .vary = 2, .imm = I_8, .flags = MODRM | REG | SHIFT,
-	  .regs = 8, .undef = AF),
-	T("\xd0", .vary = 4, .flags = MODRM | REG | SHIFT, .regs = 8,
-	  .undef = AF),
+	T("\xc0", .vary = 2, .imm = I_8, .flags = MODRM | REG, .regs = 8),
+	T("\xd0", .vary = 4, .flags = MODRM | REG, .regs = 8),
 	T("\x0f\xb6", .vary = 2, .flags = MODRM),
 	T("\x0f\xbe", .vary = 2, .flags = MODRM),
-	T("\x0f\xa3", .flags = MODRM | BITS, .undef = BT_UNDEF),
-	T("\x0f\xab", .flags = MODRM | BITS | LOCKS, .undef = BT_UNDEF),
-	T("\x0f\xb3", .flags = MODRM | BITS | LOCKS, .undef = BT_UNDEF),
-	T("\x0f\xbb", .flags = MODRM | BITS | LOCKS, .undef = BT_UNDEF),
-	T("\x0f\xba", .imm = I_8, .flags = MODRM | REG, .reg = 4, .regs = 1,
-	  .undef = BT_UNDEF),
+	T("\x0f\xa3", .flags = MODRM | BITS),
+	T("\x0f\xab", .flags = MODRM | BITS | LOCKS),
+	T("\x0f\xb3", .flags = MODRM | BITS | LOCKS),
+	T("\x0f\xbb", .flags = MODRM | BITS | LOCKS),
+	T("\x0f\xba", .imm = I_8, .flags = MODRM | REG, .reg = 4, .regs = 1),
 	T("\x0f\xba", .imm = I_8, .flags = MODRM | REG | LOCKS, .reg = 5,
-	  .regs = 3, .undef = BT_UNDEF),
+	  .regs = 3),
 	T("\x0f\xb0", .vary = 2, .flags = MODRM | LOCKS),
 	T("\x0f\xc0", .vary = 2, .flags = MODRM | LOCKS),
 	T("\x0f\xc7", .flags = MODRM | MEM | REG | LOCKS | ALIGN | NEEDW | NO66,
@@ -227,6 +210,8 @@ static void put_prefixes(struct test *c)
 		put(c, (u8)t->bytes[i], 1);
 	if (t->vary)
 		c->bytes[c->n - 1] += rnd() % t->vary;
+	if (t->rows)
+		c->bytes[c->n - 1] += rnd() % t->rows * 8;
 }
 
 /* ModRM, SIB and displacement; the address is settled by aim(). */
@@ -391,23 +376,28 @@ static void random_state(void)
 }
 
 /* Flags that the manual leaves undefined for this case. */
-static u64 undefined_flags(const struct test *c)
+static u64 undefined_flags(void)
 {
 	const struct vhm_insn *in = &mach.e.insn;
 	unsigned int count;
-	u64 undef = c->t->undef;
+	u64 undef = 0;
 
-	if (!(c->t->flags & SHIFT))
-		return undef;
+	if (in->op == VHM_OP_OR || in->op == VHM_OP_AND ||
+	    in->op == VHM_OP_XOR || in->op == VHM_OP_TEST)
+		return VHM_FL_AF;
+	if (in->op >= VHM_OP_BT && in->op <= VHM_OP_BTC)
+		return VHM_FL_OF | VHM_FL_SF | VHM_FL_AF | VHM_FL_PF;
+	if (in->op < VHM_OP_ROL || in->op > VHM_OP_SAR)
+		return 0;
 	count = in->form == VHM_FORM_M1 ? 1 : in->form == VHM_FORM_MC ?
 		cpu.gpr[VHM_RCX] : in->imm;
 	count &= in->size == 8 ? 63 : 31;
 	if (!count)
 		return 0;
-	if (in->op < VHM_OP_SHL)
-		undef = 0;
+	if (in->op >= VHM_OP_SHL)
+		undef |= VHM_FL_AF;
 	if (count > 1)
-		undef |= OF;
+		undef |= VHM_FL_OF;
 	if (in->op >= VHM_OP_SHL && in->op != VHM_OP_SAR &&
 	    count >= 8u * in->size)
 		undef |= VHM_FL_CF;
@@ -492,7 +482,7 @@ static bool run_case(struct test *c)
 	mach.e.rip = CODE;
 	mach.e.rflags = cpu.rflags;
 	mach.e.max_iter = 1 + rnd() % 8;
-	undef = undefined_flags(c);
+	undef = undefined_flags();
 
 	st = mach_run(&mach);
 	if (st || mach.broken) {
@@ -540,10 +530,13 @@ static void setup(void)
 
 int main(int argc, char **argv)
 {
-	unsigned long i, cases = argc > 1 ? strtoul(argv[1], NULL, 0) : 200000;
-	unsigned long failed = 0;
+	unsigned long i, cases = 200000, failed = 0;
 
-	rng = argc > 2 ? strtoull(argv[2], NULL, 0) : 20240229;
+	rng = 20240229;
+	if (argc > 1)
+		cases = strtoul(argv[1], NULL, 0);
+	if (argc > 2)
+		rng = strtoull(argv[2], NULL, 0);
 	printf("KTAP version 1\n1..1\n# seed %llu\n", (unsigned long long)rng);
 	setup();
 	for (i = 0; i < cases && failed < 10; i++) {
