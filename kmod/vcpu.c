@@ -86,6 +86,7 @@ static struct vhm_vcpu *vcpu_make(struct vhm_vm *vm, u32 id)
 		vhm_vcpu_destroy(vcpu);
 		return ERR_PTR(r);
 	}
+	vhm_ops->set_root(vcpu, vm->mem.root_pa);
 	vhm_vcpu_reset(vcpu, false);
 	vcpu->mp_state = vm->irqchip && !vhm_is_bsp(vcpu) ?
 		KVM_MP_STATE_UNINITIALIZED : KVM_MP_STATE_RUNNABLE;

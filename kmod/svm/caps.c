@@ -102,7 +102,6 @@ void svm_setup_caps(void)
 		.v_spec_ctrl = boot_cpu_has(X86_FEATURE_V_SPEC_CTRL),
 		.spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL),
 		.ibpb = boot_cpu_has(X86_FEATURE_IBPB),
-		.la57 = __read_cr4() & X86_CR4_LA57,
 		.tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID),
 	};
 	vhm_caps = (struct vhm_caps){

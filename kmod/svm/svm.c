@@ -106,7 +106,6 @@ void svm_reset_control(struct svm_vcpu *svm)
 static void free_vcpu(struct svm_vcpu *svm)
 {
 	free_page((unsigned long)svm->vmcb);
-	free_page((unsigned long)svm->top);
 	kvfree(svm);
 }
 
@@ -117,9 +116,7 @@ static struct vhm_vcpu *svm_vcpu_alloc(struct vhm_vm *vm)
 	if (!svm)
 		return ERR_PTR(-ENOMEM);
 	svm->vmcb = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (svm_feat.la57)
-		svm->top = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!svm->vmcb || (svm_feat.la57 && !svm->top)) {
+	if (!svm->vmcb) {
 		free_vcpu(svm);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -162,11 +159,6 @@ static void svm_set_root(struct vhm_vcpu *vcpu, u64 root_pa)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	/* nested tables have as many levels as the host's own */
-	if (svm_feat.la57) {
-		svm->top[0] = root_pa | 7;	/* present, writable, user */
-		root_pa = __pa(svm->top);
-	}
 	svm->n_cr3 = root_pa;
 	svm->vmcb->n_cr3 = root_pa;
 	svm->vmcb->clean &= ~SVM_CLEAN_NP;

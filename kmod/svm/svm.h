@@ -22,7 +22,6 @@ struct svm_vcpu {
 	struct vmcb *vmcb;	/* [c] */
 	u64 vmcb_pa;		/* [c] */
 	u64 host_pa;		/* [o] this CPU's page for VMSAVE of host state */
-	u64 *top;		/* [c] fifth level above the root, on hosts with LA57 */
 	u64 n_cr3;		/* [m] */
 	u64 asid_gen;		/* [m] generation of vmcb->asid; 0: wants a new one */
 	int asid_cpu;		/* [m] CPU that gave it out */
@@ -68,7 +67,7 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpus);
 struct svm_features {
 	u32 n_asids;
 	bool nrips, decode, flush_by_asid, pause_filter, pause_thresh;
-	bool v_spec_ctrl, spec_ctrl, ibpb, la57, tsc_aux;
+	bool v_spec_ctrl, spec_ctrl, ibpb, tsc_aux;
 };
 extern struct svm_features svm_feat;
 
