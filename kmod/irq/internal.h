@@ -15,7 +15,7 @@ enum {
 	LAPIC_ID = 0x20, LAPIC_LVR = 0x30, LAPIC_TPR = 0x80, LAPIC_APR = 0x90,
 	LAPIC_PPR = 0xa0, LAPIC_EOI = 0xb0, LAPIC_LDR = 0xd0, LAPIC_DFR = 0xe0,
 	LAPIC_SVR = 0xf0, LAPIC_ISR = 0x100, LAPIC_TMR = 0x180, LAPIC_IRR = 0x200,
-	LAPIC_ESR = 0x280, LAPIC_ICR = 0x300, LAPIC_ICR2 = 0x310,
+	LAPIC_ISR_TMR_IRR_END = 0x270, LAPIC_ESR = 0x280, LAPIC_ICR = 0x300, LAPIC_ICR2 = 0x310,
 	LAPIC_LVTT = 0x320, LAPIC_LVTTHMR = 0x330, LAPIC_LVTPC = 0x340,
 	LAPIC_LVT0 = 0x350, LAPIC_LVT1 = 0x360, LAPIC_LVTERR = 0x370,
 	LAPIC_TMICT = 0x380, LAPIC_TMCCT = 0x390, LAPIC_TDCR = 0x3e0,
@@ -88,6 +88,18 @@ static inline bool lapic_sw_enabled(const struct vhm_lapic *lapic)
 static inline bool lapic_x2apic(const struct vhm_lapic *lapic)
 {
 	return READ_ONCE(lapic->base) & VHM_APIC_BASE_X2APIC;
+}
+
+/* What creation published is seen: pairs with vhm_pit_create(). */
+static inline bool vhm_has_pit(struct vhm_irqchip *chip)
+{
+	return smp_load_acquire(&chip->has_pit);	/* as said above */
+}
+
+/* Places below have been published: pairs with vhm_lapic_publish(). */
+static inline u32 vhm_n_lapics(struct vhm_irqchip *chip)
+{
+	return smp_load_acquire(&chip->n_lapics);	/* as said above */
 }
 
 /** vhm_dest8: an 8-bit destination field, where 0xff is everyone. */

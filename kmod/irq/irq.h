@@ -176,8 +176,7 @@ struct vhm_pit {
 	u32 flags;		/* [t] KVM_PIT_FLAGS_* */
 	bool speaker;		/* [c] port 0x61 is ours */
 	bool reinject;		/* [a] keep ticks until the guest acknowledges them */
-	atomic_t pending;	/* [a] ticks not yet acknowledged */
-	atomic_t acked;		/* [a] the guest is ready for the next tick */
+	atomic_t pending;	/* [a] ticks the guest has not ended */
 	u64 period;		/* [T] of channel 0, ns; 0: one shot */
 	u64 expires;		/* [T] ns of now() */
 	struct vhm_irq_timer *timer;	/* [c] */

@@ -23,7 +23,6 @@ struct lapic_reg_info {
 
 #define LVT_BITS	0x100ff		/* mask, vector */
 #define LINT_BITS	0x1a7ff		/* and trigger mode, polarity, delivery mode */
-#define RANGE8(first, ...) [(first) >> 4 ... ((first) >> 4) + 7] = { __VA_ARGS__ }
 
 static const struct lapic_reg_info lapic_regs[64] = {
 	[LAPIC_ID >> 4]		= { 0xff000000, R | XAPIC_W },
@@ -35,9 +34,7 @@ static const struct lapic_reg_info lapic_regs[64] = {
 	[LAPIC_LDR >> 4]	= { 0xff000000, R | XAPIC_W },
 	[LAPIC_DFR >> 4]	= { 0xffffffff, R | W | XAPIC_ONLY },
 	[LAPIC_SVR >> 4]	= { 0x3ff, R | W },
-	RANGE8(LAPIC_ISR, 0, R),
-	RANGE8(LAPIC_TMR, 0, R),
-	RANGE8(LAPIC_IRR, 0, R),
+	[LAPIC_ISR >> 4 ... LAPIC_ISR_TMR_IRR_END >> 4] = { 0, R },
 	[LAPIC_ESR >> 4]	= { 0, R | W },
 	[LAPIC_ICR >> 4]	= { 0xffffefff, R | W },
 	[LAPIC_ICR2 >> 4]	= { 0xff000000, R | W | XAPIC_ONLY },
@@ -525,8 +522,10 @@ void vhm_lapic_publish(struct vhm_lapic *lapic)
 {
 	struct vhm_irqchip *chip = lapic->chip;
 
+	/* The LAPIC is complete before it is found; finders depend on the pointer. */
 	smp_store_release(&chip->lapics[lapic->index], lapic);
 	if (lapic->index >= chip->n_lapics)
+		/* Pairs with vhm_n_lapics(). */
 		smp_store_release(&chip->n_lapics, lapic->index + 1);
 }
 

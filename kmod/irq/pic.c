@@ -60,7 +60,7 @@ static int winner(const struct kvm_pic_state *s, bool master)
 
 static void kick_extint(struct vhm_irqchip *chip)
 {
-	u32 i, n = smp_load_acquire(&chip->n_lapics);
+	u32 i, n = vhm_n_lapics(chip);
 
 	for (i = 0; i < n; i++) {
 		struct vhm_lapic *lapic = READ_ONCE(chip->lapics[i]);

@@ -7,10 +7,10 @@
  * and 2 are only ever looked at. Channel 0 also owns a host timer that pulses
  * GSI 0 when OUT would rise.
  *
- * Ticks can come faster than a guest that was not scheduled takes them. With
- * reinject on, a tick is sent only after the guest ended the one before; the
- * others are counted and follow one by one. A guest that unmasks the pin
- * starts with no debt.
+ * Ticks can come faster than a guest that was not scheduled takes them, and
+ * the interrupt controllers keep one at most. With reinject on, ticks are
+ * counted until the guest ends one; while some are left, each end sends the
+ * next. A guest that unmasks the pin starts with no debt.
  *
  * The host timer's callback takes no lock of the PIT, so that it can be
  * stopped under pit.lock; period and expires change only while it is stopped.
@@ -106,12 +106,8 @@ static void tick(struct vhm_irqchip *chip, u32 n)
 {
 	struct vhm_pit *pit = &chip->pit;
 
-	if (READ_ONCE(pit->reinject)) {
-		if (atomic_read(&pit->pending) < PIT_MAX_DEBT)
-			atomic_add(n, &pit->pending);
-		if (!atomic_xchg(&pit->acked, 0))
-			return;
-	}
+	if (READ_ONCE(pit->reinject) && atomic_read(&pit->pending) < PIT_MAX_DEBT)
+		atomic_add(n, &pit->pending);
 	pulse(chip);
 }
 
@@ -119,17 +115,13 @@ void vhm_pit_acked(struct vhm_irqchip *chip)
 {
 	struct vhm_pit *pit = &chip->pit;
 
-	if (!READ_ONCE(pit->reinject))
-		return;
-	atomic_set(&pit->acked, 1);
-	if (atomic_dec_if_positive(&pit->pending) > 0 && atomic_xchg(&pit->acked, 0))
+	if (READ_ONCE(pit->reinject) && atomic_dec_if_positive(&pit->pending) > 0)
 		pulse(chip);
 }
 
 void vhm_pit_rearm(struct vhm_irqchip *chip)
 {
 	atomic_set(&chip->pit.pending, 0);
-	atomic_set(&chip->pit.acked, 1);
 }
 
 static u64 pit_timer_fn(struct vhm_irq_timer *t)
@@ -394,6 +386,7 @@ int vhm_pit_create(struct vhm_irqchip *chip, struct vhm_irq_timer *timer, u32 fl
 		pit->ch[i].s.count = 0x10000;
 		pit->ch[i].s.count_load_time = now;
 	}
+	/* All of the above first: pairs with vhm_has_pit(). */
 	smp_store_release(&chip->has_pit, true);
 	return 0;
 }

@@ -48,12 +48,12 @@ typedef int64_t s64;
 #define NSEC_PER_USEC		1000L
 #define PAGE_SIZE		4096UL
 
-#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
-#define smp_load_acquire(p)	READ_ONCE(*(p))
-#define smp_mb()		__asm__ __volatile__("" ::: "memory")
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
 #define cmpxchg64(p, old, new)	__sync_val_compare_and_swap(p, old, new)
-#define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
+#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)	/* as in the kernel */
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)	/* likewise */
+#define smp_mb()		__sync_synchronize()	/* likewise */
 #define array_index_nospec(i, n) ((i) < (n) ? (i) : 0)
 
 /* A broken invariant is a failed test, whatever the test was looking at. */
@@ -146,7 +146,7 @@ static inline unsigned int hweight32(u32 w)
 
 static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 c)
 {
-	return (unsigned __int128)a * b / c;
+	return (__uint128_t)a * b / c;
 }
 
 struct rcu_head { int unused; };
@@ -160,6 +160,7 @@ struct rcu_head { int unused; };
 
 #define GFP_KERNEL_ACCOUNT	0
 #define kvzalloc(n, gfp)	calloc(1, n)
+#define kvcalloc(n, size, gfp)	calloc(n, size)
 #define kvfree(p)		free(p)
 
 /** vhm_irq_page_alloc: one zeroed, page-aligned page; NULL: no memory. */

@@ -74,7 +74,7 @@ static bool better(const struct vhm_lapic *a, const struct vhm_lapic *b)
 int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src,
 		 const struct vhm_irq_msg *m)
 {
-	u32 i = 0, n = smp_load_acquire(&chip->n_lapics);
+	u32 i = 0, n = vhm_n_lapics(chip);
 	struct vhm_lapic *l, *best = NULL;
 	int ret = -1;
 
@@ -175,7 +175,7 @@ void vhm_irq_pin_acked(struct vhm_irqchip *chip, u32 irqchip, u32 pin)
 
 	if (gsi < 0)
 		return;
-	if (gsi == 0 && smp_load_acquire(&chip->has_pit))
+	if (gsi == 0 && vhm_has_pit(chip))
 		vhm_pit_acked(chip);
 	if (test_bit(gsi, chip->watched))
 		chip->ops->irq_ack(chip, gsi);
@@ -183,7 +183,7 @@ void vhm_irq_pin_acked(struct vhm_irqchip *chip, u32 irqchip, u32 pin)
 
 void vhm_irq_pin_unmasked(struct vhm_irqchip *chip, u32 irqchip, u32 pin)
 {
-	if (pin_gsi(chip, irqchip, pin) == 0 && smp_load_acquire(&chip->has_pit))
+	if (pin_gsi(chip, irqchip, pin) == 0 && vhm_has_pit(chip))
 		vhm_pit_rearm(chip);
 }
 
@@ -322,7 +322,7 @@ int vhm_irqchip_init(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops)
 	chip->ops = ops;
 	vhm_pic_init(chip);
 	vhm_ioapic_init(chip);
-	e = kvzalloc(n * sizeof(*e), GFP_KERNEL_ACCOUNT);
+	e = kvcalloc(n, sizeof(*e), GFP_KERNEL_ACCOUNT);
 	if (!e)
 		return -ENOMEM;
 	for (i = 0; i < n; i++) {
@@ -354,9 +354,9 @@ static enum port_owner port_owner(struct vhm_irqchip *chip, u16 port)
 	case 0x20: case 0x21: case 0xa0: case 0xa1: case 0x4d0: case 0x4d1:
 		return PORT_PIC;
 	case 0x40: case 0x41: case 0x42: case 0x43:
-		return smp_load_acquire(&chip->has_pit) ? PORT_PIT : PORT_NONE;
+		return vhm_has_pit(chip) ? PORT_PIT : PORT_NONE;
 	case 0x61:
-		return smp_load_acquire(&chip->has_pit) && chip->pit.speaker ? PORT_PIT : PORT_NONE;
+		return vhm_has_pit(chip) && chip->pit.speaker ? PORT_PIT : PORT_NONE;
 	}
 	return PORT_NONE;
 }

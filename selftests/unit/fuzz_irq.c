@@ -11,9 +11,9 @@
  *  - the highest vector in service is the cached one;
  *  - saved state that is restored and saved again is the same.
  */
-#include "irq_board.h"
-
 #include <stdlib.h>
+
+#include "irq_board.h"
 
 #define CPUS	4
 

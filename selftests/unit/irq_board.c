@@ -2,9 +2,9 @@
 /*
  * The board's side of struct vhm_irq_ops, and short names for what tests do.
  */
-#include "irq_board.h"
-
 #include <stdlib.h>
+
+#include "irq_board.h"
 
 struct board board;
 
@@ -145,6 +145,7 @@ void board_run(u64 until)
 		if (t->expires > board.now)
 			board.now = t->expires;
 		t->expires = 0;
+		board.timer_expiries++;
 		t->expires = vhm_irq_timer_expired(&t->t);
 	}
 	if (until > board.now)

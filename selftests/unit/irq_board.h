@@ -31,7 +31,7 @@ struct board {
 	u32 ack_gsi;
 	bool lower_on_ack;	/* as a resampler: lower the line it hears of */
 	u64 now;		/* ns; the guest's TSC runs at twice that */
-	unsigned int timer_starts, timer_cancels;
+	unsigned int timer_starts, timer_cancels, timer_expiries;
 };
 
 extern struct board board;

@@ -250,6 +250,22 @@ TEST(state_round_trip)
 	board_exit();
 }
 
+/* What was sent for an earlier edge does not hide a later one that waits. */
+TEST(state_second_edge)
+{
+	struct kvm_ioapic_state s;
+
+	board_init(1, 0);
+	rte(5, 0, 0x61);
+	line(5, true);
+	line(5, false);
+	rte(5, 0, MASK | 0x61);
+	line(5, true);
+	vhm_ioapic_get(&board.chip, &s);
+	CHECK_EQ(s.irr, 1 << 5);
+	board_exit();
+}
+
 /* An edge that was raised but not sent is sent by the restored IOAPIC. */
 TEST(state_pending_edge)
 {

@@ -97,8 +97,14 @@ TEST(read_back)
 	CHECK_EQ(inb(0x41), 0xb6);
 	CHECK_EQ(inb(0x41), 0);			/* 65536 */
 	CHECK_EQ(inb(0x41), 0);
-	outb(0x43, 0xde);			/* count only */
-	CHECK_EQ(inb(0x41), 0);
+	program(2, 0, 10);
+	outb(0x43, 0xe8);			/* the status of now, not of later */
+	board.now = at(board.now, 20);
+	outb(0x43, 0xe8);
+	CHECK_EQ(inb(0x42), 0x30);
+	program(2, 2, 1000);
+	outb(0x43, 0xde);			/* count only: 20 clocks by two */
+	CHECK_EQ(inb(0x41), (0x10000 - 40) & 0xff);
 	outb(0x43, 0xf8 & ~0x10);		/* status only */
 	CHECK_EQ(inb(0x42) & 0x7f, 0x34);
 	board_exit();
@@ -364,6 +370,15 @@ TEST(reinject)
 		outb(0x20, 0x20);
 	}
 	CHECK_EQ(take(0), -1);
+	board_run(board.now + MS);		/* more come while one is in service */
+	CHECK_EQ(take(0), 0x20);
+	board_run(board.now + 3 * MS);
+	for (i = 0; i < 3; i++) {
+		outb(0x20, 0x20);
+		CHECK_EQ(take(0), 0x20);
+	}
+	outb(0x20, 0x20);
+	CHECK_EQ(take(0), -1);
 	board.now += 20 * MS;			/* now the host was away */
 	board_run(board.now);
 	for (i = 0; i < 20; i++) {
@@ -385,8 +400,11 @@ TEST(no_reinject)
 	CHECK_EQ(take(0), -1);
 	vhm_pit_set_reinject(&board.chip, true);
 	board_run(board.now + 5 * MS);
-	CHECK_EQ(ticks(0), 0);
+	vhm_pit_set_reinject(&board.chip, false);
+	vhm_pit_set_reinject(&board.chip, true);	/* the debt is forgotten */
 	CHECK_EQ(take(0), 0x20);
+	outb(0x20, 0x20);
+	CHECK_EQ(take(0), -1);
 	board_exit();
 }
 

@@ -98,6 +98,7 @@ TEST(periodic_late_callback)
 	board.now += 7 * MS / 2;
 	CHECK_EQ(rd(0x390), 1);
 	run(0);
+	CHECK_EQ(board.timer_expiries, 1);
 	CHECK(fired());
 	CHECK_EQ(rd(0x390), MS / 2);
 	run(MS / 2);
