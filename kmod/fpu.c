@@ -198,7 +198,7 @@ void vhm_get_fpu(struct vhm_vcpu *vcpu, struct kvm_fpu *f)
 	memcpy(f->xmm, im->xmm, sizeof(f->xmm));
 }
 
-/* No errno in this call: MXCSR bits that the CPU lacks are dropped. */
+/* MXCSR is not taken: KVM never did, so clients leave rubbish in the field. */
 void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f)
 {
 	struct image *im = image(vcpu);
@@ -209,7 +209,6 @@ void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f)
 	im->fop = f->last_opcode;
 	im->fip = f->last_ip;
 	im->fdp = f->last_dp;
-	im->mxcsr = f->mxcsr & mxcsr_mask();
 	memcpy(im->st, f->fpr, sizeof(f->fpr));
 	memcpy(im->xmm, f->xmm, sizeof(f->xmm));
 	im->xstate_bv |= VHM_XCR0_FP | VHM_XCR0_SSE;
