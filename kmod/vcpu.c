@@ -79,6 +79,7 @@ static struct vhm_vcpu *vcpu_make(struct vhm_vm *vm, u32 id)
 	vcpu->last_cpu = -1;
 	vcpu->in_section = -1;
 	vcpu->ev.user_irq = -1;
+	vcpu->exc_intercepts = BIT(6);	/* #UD: the other vendor's hypercall (exit.c) */
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
 	r = vcpu_build(vcpu);
