@@ -62,6 +62,7 @@ static void nmi_handler(struct guest_frame *f)
 static void nmi_guest(void)
 {
 	guest_handlers[VEC_NMI] = nmi_handler;
+	apic_write(APIC_SVR, APIC_SVR_ENABLE | 0xff);
 	asm volatile("cli; hlt");
 	GUEST_CHECK(got);
 }

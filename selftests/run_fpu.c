@@ -47,11 +47,21 @@ static unsigned int differences(struct vectors *a, struct vectors *b, bool avx)
 	return n;
 }
 
+#define NO_AVX 0xa7
+
+static void no_avx(struct guest_frame *f)
+{
+	(void)f;
+	for (;;)
+		guest_sync(NO_AVX);
+}
+
 static void guest(void)
 {
 	if (use_avx) {
 		WRITE_REG(cr4, READ_REG(cr4) | CR4_OSXSAVE);
 		asm volatile("xsetbv" : : "a"(7), "d"(0), "c"(0));
+		guest_handlers[VEC_UD] = no_avx;
 	}
 	fill(&mine, seed);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
@@ -116,8 +126,11 @@ static struct vcpu *guest_with(uint64_t s, bool avx)
 static void expect_port(struct vcpu *vcpu)
 {
 	CHECK_EQ(vcpu->run->exit_reason, KVM_EXIT_IO);
-	if (vcpu->run->io.port != 0x80)
-		FAIL("guest ended early: %d", vcpu_is_done(vcpu));
+	if (vcpu->run->io.port == 0x80)
+		return;
+	if (!vcpu_is_done(vcpu) && on_tcg())
+		SKIP("TCG forgets to allow AVX when it enters a guest");
+	FAIL("the guest ended early, or has no AVX");
 }
 
 static void take_turns(struct vcpu *a, struct vcpu *b, bool host_avx)
@@ -140,6 +153,14 @@ static void take_turns(struct vcpu *a, struct vcpu *b, bool host_avx)
 TEST(sse_of_three_owners)
 {
 	take_turns(guest_with(1, false), guest_with(2, false), false);
+}
+
+/* The host's upper halves outlive a guest that knows nothing of them. */
+TEST(avx_of_the_host)
+{
+	if (!have_avx())
+		SKIP("no AVX here");
+	take_turns(guest_with(1, false), guest_with(2, false), true);
 }
 
 TEST(avx_of_three_owners)

@@ -351,9 +351,13 @@ test_terminal() {
 
 # KVM holds SVM or VMX while it has a VM; hv must say so and leave.
 test_owner() {
-	local pid
+	local pid loaded=
 
-	if [ "$dev" = /dev/kvm ] || ! [ -c /dev/kvm ]; then
+	if [ "$dev" != /dev/kvm ] && [ ! -c /dev/kvm ]; then
+		modprobe -q kvm_amd || modprobe -q kvm_intel
+		loaded=1
+	fi
+	if [ "$dev" = /dev/kvm ] || [ ! -c /dev/kvm ]; then
 		skip "another hypervisor holds the CPU" "needs /dev/kvm beside $dev"
 		return
 	fi
@@ -366,6 +370,7 @@ test_owner() {
 	kill $pid
 	wait $pid 2>/dev/null
 	run "... and takes turns" 0 $(tiny) -a p
+	[ -z "$loaded" ] || modprobe -r kvm_amd kvm_intel kvm 2>/dev/null
 }
 
 echo "TAP version 13"
