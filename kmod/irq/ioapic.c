@@ -112,22 +112,23 @@ void vhm_ioapic_eoi(struct vhm_irqchip *chip, struct vhm_lapic *src, u8 vector, 
 {
 	struct vhm_ioapic *io = &chip->ioapic;
 	unsigned long flags;
-	u32 pins = 0, pin;
+	u32 pins = 0, left, pin;
 
 	for (pin = 0; pin < KVM_IOAPIC_NUM_PINS; pin++)
 		if ((READ_ONCE(io->s.redirtbl[pin].bits) & RTE_VECTOR) == vector)
 			pins |= BIT(pin);
 	/* Before the line is looked at again: a resampler may lower it. */
-	for (pin = 0; pins >> pin; pin++)
-		if (pins & BIT(pin))
-			vhm_irq_pin_acked(chip, KVM_IRQCHIP_IOAPIC, pin);
+	for (left = pins; left; left &= left - 1)
+		vhm_irq_pin_acked(chip, KVM_IRQCHIP_IOAPIC, __ffs(left));
 	if (!level)
 		return;
 	raw_spin_lock_irqsave(&io->lock, flags);
-	for (pin = 0; pins >> pin; pin++) {
-		u64 rte = io->s.redirtbl[pin].bits;
+	for (left = pins; left; left &= left - 1) {
+		u64 rte;
 
-		if (!(pins & BIT(pin)) || (rte & RTE_VECTOR) != vector || !(rte & RTE_LEVEL))
+		pin = __ffs(left);
+		rte = io->s.redirtbl[pin].bits;
+		if ((rte & RTE_VECTOR) != vector || !(rte & RTE_LEVEL))
 			continue;
 		io->s.redirtbl[pin].bits = rte & ~RTE_REMOTE_IRR;
 		if (io->s.irr & BIT(pin))
