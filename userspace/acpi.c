@@ -13,7 +13,6 @@
 #include "layout.h"
 #include "vmm.h"
 
-
 struct acpi_head {
 	char signature[4];
 	u32 length;

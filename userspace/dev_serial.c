@@ -5,7 +5,7 @@
  * The transmitter hands each byte on at once, so it is always empty; the
  * receiver is a 16-byte FIFO (one byte when FIFOs are off) filled from the far
  * end on demand.  The far end honours flow control: it sends only while the
- * guest raises RTS or has receive interrupts on, and clearing the FIFO keeps
+ * guest raises RTS or can get receive interrupts, and clearing the FIFO keeps
  * what it sent.  A driver that sets the port up while input is coming in
  * therefore loses nothing.
  *
@@ -107,7 +107,9 @@ static void rx_fill(struct serial *s)
 
 	if (s->mcr & UART_MCR_LOOP)
 		return;
-	if (!(s->mcr & UART_MCR_RTS) && !(s->ier & UART_IER_RDI))
+	/* Linux's probe sets every bit of IER for a moment: that is no reader. */
+	if (!(s->mcr & UART_MCR_RTS) &&
+	    !((s->ier & UART_IER_RDI) && (s->mcr & UART_MCR_OUT2)))
 		return;
 	while (s->count < size && s->ops->receive(s->opaque, &byte))
 		rx_push(s, byte);

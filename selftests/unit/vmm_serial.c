@@ -175,7 +175,10 @@ TEST(receiver_waits_for_the_driver)
 TEST(switching_the_fifo_keeps_input)
 {
 	start("abc", 3);
+	set(UART_IER, 0x0f);			/* a probe, not a reader */
+	CHECK_EQ(get(UART_LSR) & UART_LSR_DR, 0);
 	set(UART_IER, UART_IER_RDI);
+	set(UART_MCR, UART_MCR_OUT2);
 	set(UART_FCR, UART_FCR_ENABLE_FIFO);
 	set(UART_FCR, UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR);
 	set(UART_FCR, 0);
