@@ -358,6 +358,9 @@ static int deadline_set(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 in
 	if (!vcpu->lapic)
 		return !host || val;
 	vhm_lapic_set_tsc_deadline(vcpu->lapic, val);
+	/* a deadline in the past has set its interrupt already */
+	if (vhm_irq_pending(vcpu->lapic) != -1)
+		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return 0;
 }
 
