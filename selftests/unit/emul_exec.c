@@ -263,6 +263,8 @@ TEST(protected_limits)
 	/* Expand-down: valid above the limit, to 64 KiB or 4 GiB. */
 	m.seg[VHM_DS].attr |= VHM_SEG_DOWN;
 	FAULTS("\x8b\x03", GP, 1, 0);
+	m.gpr[VHM_RBX] = 0x103;
+	FAULTS("\x8b\x03", GP, 1, 0);
 	m.gpr[VHM_RBX] = 0x104;
 	OK("\x8b\x03");
 	m.gpr[VHM_RBX] = 0xfffe;
@@ -333,6 +335,8 @@ TEST(canonical)
 	FAULTS("\x8b\x03", GP, 1, 0);
 	FAULTS("\x8b\x45\x00", SS, 1, 0);	/* its last byte is not */
 	FAULTS("\x64\x8b\x45\x00", GP, 1, 0);
+	FAULTS("\x3e\x8b\x45\x00", SS, 1, 0);	/* DS is no override */
+	FAULTS("\x64\x3e\x8b\x45\x00", GP, 1, 0);
 	m.e.la_bits = 57;
 	FAULTS("\x8b\x03", PF, 1, 0);
 	CHECK_EQ(m.e.exc.addr, 0x800000000000);
@@ -356,6 +360,20 @@ TEST(lock_misuse)
 	OK("\xf0\xff\x03");			/* INC */
 	OK("\xf0\x0f\xba\x2b\x01");		/* BTS */
 	OK("\xf0\x87\x03");			/* XCHG */
+}
+
+TEST(locked_accesses)
+{
+	start(VHM_INSN_64);
+	m.gpr[VHM_RBX] = 0x100;
+	OK("\x09\x03");				/* or %eax,(%rbx) */
+	CHECK_EQ(m.locked, 0);
+	OK("\xf0\x09\x03");
+	CHECK_EQ(m.locked, 1);
+	OK("\x87\x03");				/* XCHG needs no prefix */
+	CHECK_EQ(m.locked, 2);
+	OK("\xf0\x0f\xc7\x0b");
+	CHECK_EQ(m.locked, 3);
 }
 
 TEST(page_faults)

@@ -146,6 +146,7 @@ static enum vhm_emul_status mach_cmpxchg(struct vhm_emul *e, u64 la,
 			break;
 	if (i >= m->pos || memcmp(m->rec[i].data, old, size))
 		m->broken = "cmpxchg without the value that was read";
+	m->locked++;
 	return write_as(m, REC_CMPXCHG, la, new, size);
 }
 

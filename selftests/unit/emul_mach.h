@@ -44,6 +44,7 @@ struct mach {
 	u8 port_data;		/* IN reads this, then one more, ... */
 	u32 port_sum;		/* what OUT wrote, hashed */
 	unsigned int pio_calls;
+	unsigned int locked;	/* calls of cmpxchg */
 	u64 invlpg;		/* last address */
 	bool pio_denied;
 
