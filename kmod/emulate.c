@@ -230,15 +230,23 @@ static enum vhm_emul_status op_cmpxchg(struct vhm_emul *e, u64 la, const void *o
 	return r > 0 ? VHM_EMUL_RETRY : r ? VHM_EMUL_FAIL : VHM_EMUL_OK;
 }
 
-static enum vhm_emul_status op_probe(struct vhm_emul *e, u64 la, unsigned int size,
-				     unsigned int acc)
+/* One page of op_probe(): a device is not batched, so that each item is recorded. */
+static enum vhm_emul_status probe_page(struct vhm_emul *e, u64 la, unsigned int acc)
 {
 	enum vhm_emul_status s;
 	u64 gpa;
 
 	s = translate(e, la, acc, &gpa);
+	return !s && is_device(vcpu_of(e), gpa, acc & VHM_ACC_WRITE) ? VHM_EMUL_USER : s;
+}
+
+static enum vhm_emul_status op_probe(struct vhm_emul *e, u64 la, unsigned int size,
+				     unsigned int acc)
+{
+	enum vhm_emul_status s = probe_page(e, la, acc);
+
 	if (!s && offset_in_page(la) + size > PAGE_SIZE)
-		s = translate(e, la + size - 1, acc, &gpa);
+		s = probe_page(e, la + size - 1, acc);
 	return s;
 }
 
