@@ -49,6 +49,20 @@ TEST(shared)
 	CHECK_EQ(vcpu->run->cr8, 0);
 }
 
+static void reserved_guest(void)
+{
+	guest_sync(GUEST_TRY("movq %0, %%cr8", : : "r"(16ul)));
+}
+
+TEST(reserved_bits_fault)
+{
+	uint64_t vector = vcpu_until_sync(guest64(reserved_guest));
+
+	if (vector == NO_FAULT && on_tcg())
+		SKIP("TCG does not check CR8 where it is not intercepted");
+	CHECK_EQ(vector, VEC_GP);
+}
+
 TEST(bad_value)
 {
 	struct vcpu *vcpu = guest64(guest);
