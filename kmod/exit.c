@@ -275,6 +275,18 @@ static int do_dr(struct vhm_vcpu *vcpu)
 	return VHM_RESUME;
 }
 
+/* A VMM with its own interrupt controllers must hear when CR8 goes down. */
+static int cr_slow(struct vhm_vcpu *vcpu)
+{
+	u8 before = vcpu->cr8;
+	int r = vhm_emulate(vcpu);
+
+	if (r != VHM_RESUME || vcpu->lapic || vcpu->cr8 >= before)
+		return r;
+	vcpu->run->exit_reason = KVM_EXIT_SET_TPR;
+	return VHM_USER;
+}
+
 static int fault_fast(struct vhm_vcpu *vcpu)
 {
 	const struct vhm_fault *f = &vcpu->exit.fault;
@@ -404,7 +416,7 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_HYPERCALL] = { do_hypercall, do_hypercall },
 	[VHM_X_IO] = { vhm_io_fast, vhm_io_slow },
 	[VHM_X_MSR] = { msr_fast, do_msr },
-	[VHM_X_CR] = { leave, vhm_emulate },
+	[VHM_X_CR] = { leave, cr_slow },
 	[VHM_X_DR] = { do_dr, do_dr },
 	[VHM_X_FAULT] = { fault_fast, fault_slow },
 	[VHM_X_EXCEPTION] = { do_exception, do_exception },

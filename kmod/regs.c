@@ -134,7 +134,8 @@ void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init)
 	vcpu->rip = 0xfff0;
 	vcpu->rflags = X86_EFLAGS_FIXED;
 	vcpu->cr8 = 0;
-	vcpu->cr8_intercept = false;
+	/* without LAPIC here the VMM hears of a lower task priority */
+	vcpu->cr8_intercept = !vcpu->lapic;
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));
 	reset_events(vcpu);
 	vhm_ops->vcpu_reset(vcpu);

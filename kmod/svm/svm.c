@@ -327,6 +327,7 @@ static noinline void rare_exit(struct svm_vcpu *svm)
 	if (vcpu->exit.kind == VHM_X_SHUTDOWN) {
 		/* the VMCB is undefined now (APM vol. 2, "Shutdown Intercept") */
 		svm_reset_control(svm);
+		vcpu->ev.interrupted.kind = VHM_EV_NONE;
 		vcpu->st_valid = VHM_ST_ALL;
 		vcpu->st_dirty = VHM_ST_ALL;
 	}
