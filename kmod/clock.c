@@ -45,7 +45,7 @@ struct vhm_clock {
 	s8 shift;
 };
 
-/* ---- ticks and nanoseconds --------------------------------------------------- */
+/* ---- ticks and nanoseconds ----------------------------------------------- */
 
 /* The pvclock form of a rate: a shift, and a multiplier of 2^31 or more. */
 static void rate_to_scale(u32 khz, u32 *mul, s8 *shift)
@@ -118,7 +118,7 @@ static u64 vm_clock_now(struct vhm_vm *vm, u64 *tsc)
 	return ns;
 }
 
-/* ---- the TSC -------------------------------------------------------------------- */
+/* ---- the TSC ------------------------------------------------------------- */
 
 u64 vhm_guest_tsc(struct vhm_vcpu *vcpu)
 {
@@ -205,7 +205,7 @@ int vhm_set_tsc_khz(struct vhm_vcpu *vcpu, u32 khz)
 	return 0;
 }
 
-/* ---- the clock page ---------------------------------------------------------------- */
+/* ---- the clock page ------------------------------------------------------ */
 
 /* Only vCPUs with equal TSCs may share one page, as a guest's vDSO does. */
 static bool tscs_match(struct vhm_vcpu *vcpu)
@@ -329,7 +329,7 @@ int vhm_clock_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val)
 	return 0;
 }
 
-/* ---- KVM_GET_CLOCK, KVM_SET_CLOCK, KVM_KVMCLOCK_CTRL ----------------------------------- */
+/* ---- KVM_GET_CLOCK, KVM_SET_CLOCK, KVM_KVMCLOCK_CTRL --------------------- */
 
 void vhm_get_clock(struct vhm_vm *vm, struct kvm_clock_data *c)
 {
@@ -370,7 +370,7 @@ int vhm_kvmclock_ctrl(struct vhm_vcpu *vcpu)
 	return 0;
 }
 
-/* ---- life -------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 int vhm_clock_alloc(struct vhm_vcpu *vcpu)
 {

@@ -43,7 +43,7 @@
 #define PV_FEATURES (BIT(KVM_FEATURE_CLOCKSOURCE) | BIT(KVM_FEATURE_NOP_IO_DELAY) |	\
 		     BIT(KVM_FEATURE_CLOCKSOURCE2) | BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT))
 
-/* ---- what is offered -------------------------------------------------------- */
+/* ---- what is offered ----------------------------------------------------- */
 
 /*
  * One row per leaf (and sub-leaf): of the host's register the bits in mask are
@@ -66,7 +66,8 @@ struct leaf_row {
 		   F(PSE36) | F(MMX) | F(FXSR))
 #define F_1D	(F_1D_BOTH | F(SEP) | F(CLFLUSH) | F(XMM) | F(XMM2) | F(SELFSNOOP))
 #define F_1C	(F(XMM3) | F(PCLMULQDQ) | F(SSSE3) | F(FMA) | F(CX16) | F(PCID) | F(XMM4_1) |	\
-		 F(XMM4_2) | F(MOVBE) | F(POPCNT) | F(AES) | F(XSAVE) | F(AVX) | F(F16C) | F(RDRAND))
+		 F(XMM4_2) | F(MOVBE) | F(POPCNT) | F(AES) | F(XSAVE) | F(AVX) | F(F16C) |	\
+		 F(RDRAND))
 #define F_7B	(F(FSGSBASE) | F(BMI1) | F(AVX2) | F(FDP_EXCPTN_ONLY) | F(SMEP) | F(BMI2) |	\
 		 F(ERMS) | F(INVPCID) | F(ZERO_FCS_FDS) | F(RDSEED) | F(ADX) | F(SMAP) |	\
 		 F(CLFLUSHOPT) | F(CLWB) | F(SHA_NI) | F_7B_512)
@@ -300,7 +301,7 @@ int vhm_cpuid_supported(struct kvm_cpuid2 __user *u, bool emulated)
 	return r;
 }
 
-/* ---- look-up ------------------------------------------------------------------ */
+/* ---- look-up ------------------------------------------------------------- */
 
 /* Two halves have an index: low basic and low extended leaves. */
 static const u16 *index_slot(const struct vhm_vcpu *vcpu, u32 fn)
@@ -385,9 +386,9 @@ static void live_bits(struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 r[4])
 		break;
 	case 0xd:
 		if (!index)
-			r[VHM_CPUID_EBX] = vhm_xstate_bytes(vcpu->fpu.xcr0, false);
+			r[VHM_CPUID_EBX] = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), false);
 		else if (index == 1 && r[VHM_CPUID_EAX] & F(XSAVEC))
-			r[VHM_CPUID_EBX] = vhm_xstate_bytes(vcpu->fpu.xcr0, true);
+			r[VHM_CPUID_EBX] = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), true);
 		break;
 	}
 }
@@ -420,7 +421,7 @@ bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bi
 	return e && *reg_of(e, reg) & BIT(bit);
 }
 
-/* ---- what follows from the guest's table ------------------------------------------- */
+/* ---- what follows from the guest's table --------------------------------- */
 
 /* The paravirtual leaves may be moved up in steps of 0x100. */
 static u32 find_pv(const struct vhm_vcpu *vcpu)
@@ -501,7 +502,7 @@ void vhm_cpuid_defaults(struct vhm_vcpu *vcpu)
 	vcpu->maxphyaddr = PHYS_BITS;
 }
 
-/* ---- KVM_SET_CPUID2, KVM_GET_CPUID2 --------------------------------------------------- */
+/* ---- KVM_SET_CPUID2, KVM_GET_CPUID2 -------------------------------------- */
 
 static void build_index(struct vhm_vcpu *vcpu)
 {

@@ -49,6 +49,7 @@ struct image {
 	u64 xstate_bv, xcomp_bv;
 	u64 reserved[6];
 };
+
 static_assert(offsetof(struct image, xmm) == XMM_OFFSET);
 static_assert(offsetof(struct image, xstate_bv) == LEGACY_SIZE);
 static_assert(sizeof(struct image) == HEADER_END);
@@ -58,7 +59,7 @@ static struct image *image(struct vhm_vcpu *vcpu)
 	return (struct image *)vcpu->fpu.area;
 }
 
-/* ---- where the components are --------------------------------------------- */
+/* ---- where the components are -------------------------------------------- */
 
 /* Component i >= 2 in the standard format; facts of the CPU, the same on all. */
 static void component(int i, u32 *off, u32 *size, bool *aligned)
@@ -104,7 +105,7 @@ static u32 mxcsr_mask(void)
 
 	if (mask)
 		return mask;
-	im = kzalloc(ALIGN(sizeof(*im), 64), GFP_KERNEL);
+	im = kzalloc(roundup_pow_of_two(sizeof(*im)), GFP_KERNEL);
 	if (im) {
 		asm volatile("fxsave64 %0" : "=m" (*im));
 		mask = im->mxcsr_mask;
@@ -115,7 +116,7 @@ static u32 mxcsr_mask(void)
 	return mask;
 }
 
-/* ---- life ------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 int vhm_fpu_alloc(struct vhm_vcpu *vcpu)
 {
@@ -145,7 +146,7 @@ void vhm_fpu_reset(struct vhm_vcpu *vcpu, bool init)
 	vcpu->fpu.xcr0 = VHM_XCR0_FP;
 }
 
-/* ---- in and out --------------------------------------------------------------- */
+/* ---- in and out ---------------------------------------------------------- */
 
 /*
  * The images are valid (set_image() sees to it), so XRSTOR cannot fault. Both
@@ -168,14 +169,34 @@ void vhm_fpu_enter(struct vhm_vcpu *vcpu)
 	}
 }
 
+u64 vhm_guest_xcr0(struct vhm_vcpu *vcpu)
+{
+	if (vcpu->in_section >= 0 && vhm_caps.xcr0)
+		return xgetbv(XCR_XFEATURE_ENABLED_MASK) & vhm_caps.xcr0;
+	return vcpu->fpu.xcr0;
+}
+
+/*
+ * Not every CPU that is emulated has the XSETBV intercept (QEMU's TCG lacks
+ * it), and a host that goes on with a guest's XCR0 dies of it: so it is the
+ * register that says what the guest has.
+ */
+static void take_xcr0(struct vhm_vcpu *vcpu)
+{
+	u64 now = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+
+	if (now != vcpu->fpu.host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->fpu.host_xcr0);
+	vcpu->fpu.xcr0 = now & vhm_caps.xcr0;
+}
+
 void vhm_fpu_leave(struct vhm_vcpu *vcpu)
 {
 	u64 mask = vhm_caps.xcr0;
 	u8 *area = vcpu->fpu.area;
 
 	if (likely(mask)) {
-		if (vcpu->fpu.xcr0 != vcpu->fpu.host_xcr0)
-			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->fpu.host_xcr0);
+		take_xcr0(vcpu);
 		asm volatile("xsave64 (%0)" : : "r" (area), "a" ((u32)mask),
 			     "d" ((u32)(mask >> 32)) : "memory");
 	} else {
@@ -184,7 +205,7 @@ void vhm_fpu_leave(struct vhm_vcpu *vcpu)
 	kernel_fpu_end();
 }
 
-/* ---- KVM_GET_FPU, KVM_SET_FPU --------------------------------------------------- */
+/* ---- KVM_GET_FPU, KVM_SET_FPU -------------------------------------------- */
 
 void vhm_get_fpu(struct vhm_vcpu *vcpu, struct kvm_fpu *f)
 {
@@ -214,7 +235,7 @@ void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f)
 	im->xstate_bv |= VHM_XCR0_FP | VHM_XCR0_SSE;
 }
 
-/* ---- KVM_GET_XSAVE, KVM_SET_XSAVE -------------------------------------------------- */
+/* ---- KVM_GET_XSAVE, KVM_SET_XSAVE ---------------------------------------- */
 
 void vhm_get_xsave(struct vhm_vcpu *vcpu, void *buf, u32 size)
 {
@@ -302,7 +323,7 @@ int vhm_set_xsave2(struct vhm_vcpu *vcpu, void __user *u)
 	return r;
 }
 
-/* ---- XCR0 ------------------------------------------------------------------------------ */
+/* ---- XCR0 ---------------------------------------------------------------- */
 
 int vhm_xcr0_set(struct vhm_vcpu *vcpu, u64 val)
 {
@@ -337,7 +358,7 @@ int vhm_set_xcrs(struct vhm_vcpu *vcpu, const struct kvm_xcrs *x)
 	return 0;
 }
 
-/* ---- for the emulator --------------------------------------------------------------------- */
+/* ---- for the emulator ---------------------------------------------------- */
 
 void vhm_xmm_read(struct vhm_vcpu *vcpu, int n, void *buf)
 {

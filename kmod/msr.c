@@ -74,7 +74,7 @@ struct msr_row {
 	u64 arg;	/* writable bits, or the constant */
 };
 
-/* ---- values in memory ---------------------------------------------------------- */
+/* ---- values in memory ---------------------------------------------------- */
 
 static u64 *state_at(struct vhm_state *st, const struct msr_row *row)
 {
@@ -156,7 +156,7 @@ static int vendor_set(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 inde
 	return vhm_ops->msr_set(vcpu, index, val, host);
 }
 
-/* ---- features of this host that guests are told by MSR --------------------------- */
+/* ---- features of this host that guests are told by MSR ------------------- */
 
 static u64 arch_cap(void)
 {
@@ -242,7 +242,7 @@ static int hwcr_set(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index,
 	return 0;
 }
 
-/* ---- memory types ------------------------------------------------------------------- */
+/* ---- memory types -------------------------------------------------------- */
 
 static bool memtype_valid(u8 type, bool pat)
 {
@@ -288,7 +288,7 @@ static int def_mtrr_set(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 in
 	return memtype_valid(val, false) ? stored_set(vcpu, row, index, val, host) : 1;
 }
 
-/* ---- registers with a meaning elsewhere ------------------------------------------------ */
+/* ---- registers with a meaning elsewhere ---------------------------------- */
 
 static int efer_set(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index, u64 val,
 		    bool host)
@@ -403,7 +403,7 @@ static int pv_clock_set(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 in
 	return vhm_clock_msr_set(vcpu, index, val);
 }
 
-/* ---- machine check ------------------------------------------------------------------------ */
+/* ---- machine check ------------------------------------------------------- */
 
 u64 vhm_mce_cap(void)
 {
@@ -473,7 +473,7 @@ static int bank_set(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index,
 	return stored_set(vcpu, row, index, val, host);
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------- */
 
 #define ANY		(~0ull)
 #define STATE(nr, field, grp, fl, ok)	\
@@ -589,7 +589,7 @@ bool vhm_msr_is_fast(u32 index)
 	return row && row->flags & FAST;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 int vhm_msrs_alloc(struct vhm_vcpu *vcpu)
 {
@@ -617,7 +617,7 @@ void vhm_msrs_reset(struct vhm_vcpu *vcpu, bool init)
 	};
 }
 
-/* ---- KVM_GET_MSRS, KVM_SET_MSRS and the lists ----------------------------------------------------- */
+/* ---- KVM_GET_MSRS, KVM_SET_MSRS and the lists ---------------------------- */
 
 /* The caller kfree()s what comes back. -EFAULT, -E2BIG, -ENOMEM. */
 static struct kvm_msr_entry *copy_entries(struct kvm_msrs __user *u, u32 *n)

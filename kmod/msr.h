@@ -32,6 +32,8 @@ bool vhm_apic_base_valid(struct vhm_vcpu *vcpu, u64 val);
 
 /** vhm_xcr0_set: XCR0 for the guest: 0, or 1 when the combination is not allowed. */
 int vhm_xcr0_set(struct vhm_vcpu *vcpu, u64 val);
+/** vhm_guest_xcr0: the guest's XCR0. Section or process. */
+u64 vhm_guest_xcr0(struct vhm_vcpu *vcpu);
 /** vhm_xstate_bytes: XSAVE area for these components, as CPUID.0xD counts. Any context. */
 u32 vhm_xstate_bytes(u64 xcr0, bool compacted);
 

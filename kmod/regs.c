@@ -50,7 +50,7 @@
 #define DEBUG_STEPS	(KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP)
 #define DEBUG_KNOWN	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP | DEBUG_STEPS)
 
-/* ---- reset ----------------------------------------------------------------- */
+/* ---- reset --------------------------------------------------------------- */
 
 #define SEG_DATA16	{ .limit = 0xffff, .attr = VHM_SEG_P | VHM_SEG_S | 0x3 }
 
@@ -149,7 +149,7 @@ void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init)
 	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 }
 
-/* ---- KVM_GET_REGS, KVM_SET_REGS -------------------------------------------- */
+/* ---- KVM_GET_REGS, KVM_SET_REGS ------------------------------------------ */
 
 /* struct kvm_regs orders rax..rdi otherwise than the encoding does. */
 static const u8 regs_order[16] = {
@@ -186,7 +186,7 @@ void vhm_set_regs(struct vhm_vcpu *vcpu, const struct kvm_regs *r)
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 }
 
-/* ---- segments ---------------------------------------------------------------- */
+/* ---- segments ------------------------------------------------------------ */
 
 static void get_seg(const struct vhm_seg *s, struct kvm_segment *k)
 {
@@ -221,7 +221,7 @@ static struct vhm_seg seg_of(const struct kvm_segment *k)
 				 .attr = attr };
 }
 
-/* ---- KVM_GET_SREGS, KVM_SET_SREGS and their successors ------------------------- */
+/* ---- KVM_GET_SREGS, KVM_SET_SREGS and their successors ------------------- */
 
 /* Members that kvm_sregs and kvm_sregs2 share, in the same place in both. */
 static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) ==
@@ -409,7 +409,7 @@ int vhm_set_sregs2(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 	return set_common(vcpu, s);
 }
 
-/* ---- control registers, as the guest writes them ------------------------------- */
+/* ---- control registers, as the guest writes them ------------------------- */
 
 static void flush(struct vhm_vcpu *vcpu)
 {
@@ -532,7 +532,7 @@ int vhm_set_xcr0(struct vhm_vcpu *vcpu, u64 val)
 	return vhm_xcr0_set(vcpu, val);
 }
 
-/* ---- debug registers -------------------------------------------------------------- */
+/* ---- debug registers ----------------------------------------------------- */
 
 void vhm_dr_update(struct vhm_vcpu *vcpu)
 {
