@@ -19,6 +19,8 @@ typedef int64_t s64;
 #define __rcu
 #define __user
 #define fallthrough	__attribute__((fallthrough))
+#define likely(x)	__builtin_expect(!!(x), 1)
+#define unlikely(x)	__builtin_expect(!!(x), 0)
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	4096ul
 #define BIT(n)		(1ul << (n))
