@@ -142,7 +142,7 @@ void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u32 count, u64 deadline);
 
 /**
  * vhm_irq_send: deliver to whom the message names. src as above. Any context.
- * Returns how many took it, -1 when it names nobody.
+ * Returns how many took it.
  */
 int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src,
 		 const struct vhm_irq_msg *m);

@@ -221,13 +221,13 @@ int vhm_pit_create(struct vhm_irqchip *chip, struct vhm_irq_timer *timer, u32 fl
 /**
  * vhm_irq_line: drive a GSI for one source. Any context. Returns what
  * KVM_IRQ_LINE_STATUS reports: > 0 delivered (to how many), 0 coalesced with
- * one still pending, < 0 masked or no such GSI.
+ * one still pending or taken by nobody, < 0 masked or no such GSI.
  */
 int vhm_irq_line(struct vhm_irqchip *chip, enum vhm_irq_source source, u32 gsi, bool level);
 
 /**
  * vhm_irq_msi: deliver a message-signalled interrupt; addr and data as a PCI
- * device would write them. Any context. As vhm_irq_line().
+ * device would write them. Any context. Returns how many took it, 0 for nobody.
  */
 int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data);
 

@@ -76,7 +76,7 @@ int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src,
 {
 	u32 i = 0, n = vhm_n_lapics(chip);
 	struct vhm_lapic *l, *best = NULL;
-	int ret = -1;
+	int ret = 0;
 
 	if (m->shorthand == VHM_SH_SELF && src)
 		return vhm_lapic_accept(src, src, m);
@@ -90,8 +90,6 @@ int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src,
 		l = READ_ONCE(chip->lapics[i]);
 		if (!l || !lapic_hw_enabled(l) || !match(l, src, m))
 			continue;
-		if (ret < 0)
-			ret = 0;
 		if (m->mode != VHM_DM_LOWEST)
 			ret += vhm_lapic_accept(l, src, m);
 		else if (lapic_sw_enabled(l) && (!best || better(l, best)))
