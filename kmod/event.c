@@ -283,7 +283,8 @@ int vhm_events_prepare(struct vhm_vcpu *vcpu)
 	blocked = vhm_ops->blocked(vcpu);
 	windows = inject_nmi(vcpu, blocked, &taken);
 	windows |= inject_irq(vcpu, blocked, taken);
-	if (windows != vcpu->ev.windows) {
+	/* what keeps an NMI out may be another thing by now */
+	if (windows != vcpu->ev.windows || windows & VHM_WINDOW_NMI) {
 		vcpu->ev.windows = windows;
 		vhm_ops->open_window(vcpu, windows);
 	}
