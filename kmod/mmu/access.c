@@ -26,12 +26,29 @@ static unsigned long copy_out(void __user *hva, void *buf, unsigned int n)
 	return __copy_to_user(hva, buf, n);
 }
 
-static unsigned long copy_in_nofault(void __user *hva, void *buf, unsigned int n)
+/*
+ * Table entries and instruction bytes are read on hot paths: for their sizes
+ * the copy is one or two loads in line.
+ */
+static __always_inline unsigned long copy_in_nofault(void __user *hva, void *buf, unsigned int n)
 {
-	unsigned long left;
+	unsigned long left = n;
 
 	pagefault_disable();
-	left = __copy_from_user_inatomic(buf, hva, n);
+	if (n != 4 && n != 8 && n != 16) {
+		left = __copy_from_user_inatomic(buf, hva, n);
+	} else if (likely(user_access_begin(hva, n))) {
+		if (n == 4) {
+			unsafe_get_user(*(u32 *)buf, (u32 __user *)hva, out);
+		} else {
+			unsafe_get_user(*(u64 *)buf, (u64 __user *)hva, out);
+			if (n == 16)
+				unsafe_get_user(((u64 *)buf)[1], (u64 __user *)hva + 1, out);
+		}
+		left = 0;
+out:
+		user_access_end();
+	}
 	pagefault_enable();
 	return left;
 }
@@ -89,6 +106,12 @@ int vhm_gpa_write(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len)
 
 int vhm_gpa_read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
 {
+	const struct vhm_memslot *slot;
+
+	if (likely(offset_in_page(gpa) + len <= PAGE_SIZE)) {
+		slot = vhm_slot_find(vm, gpa >> PAGE_SHIFT);
+		return slot && !copy_in_nofault(slot_hva(slot, gpa), buf, len) ? 0 : -EFAULT;
+	}
 	return access(vm, gpa, buf, len, false, copy_in_nofault);
 }
 

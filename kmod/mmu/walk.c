@@ -63,17 +63,13 @@ struct walk {
 	const struct mode *mode;
 	u64 gva;
 	u32 access;
-	bool nofault;
+	bool nofault, nx;
+	u64 reserved;			/* bits that no entry of this mode may have */
 	/* out */
 	int leaf;			/* level at which it ended */
 	u64 pte[MAX_LEVELS + 1], at[MAX_LEVELS + 1];	/* by level: entry, its gpa */
 	u64 rights;			/* PT_W, PT_U: in all levels; PT_XD: in any */
 };
-
-static bool nx_on(const struct walk *k)
-{
-	return k->mode != &modes[M_2LEVEL] && (k->st->efer & EFER_NXE);
-}
 
 static const struct mode *mode_of(const struct vhm_state *st)
 {
@@ -96,26 +92,31 @@ static bool is_large(const struct walk *k, u64 pte, int level)
 	return level == 2 || (level == 3 && k->mode != &modes[M_PAE]);
 }
 
-/* Bits that must be zero in a present entry. */
-static u64 reserved(const struct walk *k, u64 pte, int level)
+/* Reserved in every entry of the mode, whatever its level. */
+static u64 common_reserved(const struct walk *k)
 {
-	bool large = is_large(k, pte, level);
 	u64 m;
 
 	if (k->mode == &modes[M_2LEVEL])
-		/* bits 20:13 of a 4 MiB entry are address bits 39:32 */
-		return large ? BIT_ULL(21) : 0;
-	m = GENMASK_ULL(51, 12) & ~(BIT_ULL(k->vcpu->maxphyaddr) - 1);
+		return 0;
+	m = PT_ADDR & ~(BIT_ULL(k->vcpu->maxphyaddr) - 1);
 	if (k->mode == &modes[M_PAE])
 		m |= GENMASK_ULL(62, 52);
-	if (!nx_on(k))
-		m |= PT_XD;
+	return k->nx ? m : m | PT_XD;
+}
+
+/* Reserved at this level besides. */
+static u64 level_reserved(const struct walk *k, int level, bool large)
+{
+	if (k->mode == &modes[M_2LEVEL])
+		/* bits 20:13 of a 4 MiB entry are address bits 39:32 */
+		return large ? BIT_ULL(21) : 0;
 	if (is_pdpte(k, level))
-		return m | PT_XD | GENMASK_ULL(8, 5) | PT_W | PT_U;
+		return PT_XD | GENMASK_ULL(8, 5) | PT_W | PT_U;
 	if (large)
 		/* bit 12 is PAT */
-		return m | GENMASK_ULL(12 + 9 * (level - 1) - 1, 13);
-	return level >= 4 ? m | PT_PS : m;
+		return GENMASK_ULL(12 + 9 * (level - 1) - 1, 13);
+	return level >= 4 ? PT_PS : 0;
 }
 
 static int read_entry(struct walk *k, u64 gpa, u64 *pte)
@@ -135,7 +136,7 @@ static int page_fault(const struct walk *k, struct vhm_walk *w, u32 why)
 		w->error |= PF_W;
 	if (k->access & VHM_ACC_USER)
 		w->error |= PF_U;
-	if ((k->access & VHM_ACC_EXEC) && (nx_on(k) || (k->st->cr4 & CR4_SMEP)))
+	if ((k->access & VHM_ACC_EXEC) && (k->nx || (k->st->cr4 & CR4_SMEP)))
 		w->error |= PF_I;
 	return 1;
 }
@@ -150,6 +151,7 @@ static int descend(struct walk *k, struct vhm_walk *w)
 	k->rights = PT_W | PT_U;
 	for (level = m->levels; ; level--) {
 		u64 index = k->gva >> (12 + m->bits * (level - 1)) & ((1u << m->bits) - 1);
+		bool large;
 		u64 pte;
 
 		k->at[level] = table + index * m->size;
@@ -157,14 +159,15 @@ static int descend(struct walk *k, struct vhm_walk *w)
 			return -EFAULT;
 		if (!(pte & PT_P))
 			return page_fault(k, w, 0);
-		if (pte & reserved(k, pte, level))
+		large = is_large(k, pte, level);
+		if (unlikely(pte & (k->reserved | level_reserved(k, level, large))))
 			return page_fault(k, w, PF_P | PF_RSVD);
 		k->pte[level] = pte;
 		if (!is_pdpte(k, level)) {
 			k->rights &= pte | PT_XD;
-			k->rights |= nx_on(k) ? pte & PT_XD : 0;
+			k->rights |= k->nx ? pte & PT_XD : 0;
 		}
-		if (level == 1 || is_large(k, pte, level))
+		if (level == 1 || large)
 			break;
 		table = pte & PT_ADDR;
 	}
@@ -230,12 +233,8 @@ static int set_ad(struct walk *k)
 			new |= PT_D;
 		if (new == old || is_pdpte(k, level) || in_rom(k, k->at[level]))
 			continue;
-		if (k->nofault) {
-			/* a write needs its dirty bit, a look does not */
-			if (k->access & VHM_ACC_WRITE)
-				return -EFAULT;
-			continue;
-		}
+		if (k->nofault)		/* a write that needs its dirty bit set */
+			return -EFAULT;
 		r = vhm_gpa_cmpxchg(k->vcpu->vm, k->at[level], &old, new, k->mode->size);
 		if (r)
 			return r;
@@ -254,22 +253,27 @@ int vhm_gva_to_gpa(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
 		   struct vhm_walk *w)
 {
 	const struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
-	struct walk k = {
-		.vcpu = vcpu, .st = st, .mode = mode_of(st),
-		.gva = st->efer & EFER_LONG ? gva : (u32)gva,
-		.access = access, .nofault = nofault,
-	};
+	struct walk k;		/* filled by hand: zeroing its arrays costs on hot paths */
 	int r, tries;
 
+	k.vcpu = vcpu;
+	k.st = st;
+	k.mode = mode_of(st);
+	k.gva = st->efer & EFER_LONG ? gva : (u32)gva;
+	k.access = access;
+	k.nofault = nofault;
+	k.nx = k.mode != &modes[M_2LEVEL] && (st->efer & EFER_NXE);
 	if (!(st->cr0 & CR0_PG))
 		return no_paging(k.gva, w);
+	k.reserved = common_reserved(&k);
 	for (tries = 0; tries < MAX_TRIES; tries++) {
 		r = descend(&k, w);
 		if (r)
 			return r;
 		if (!permitted(&k))
 			return page_fault(&k, w, PF_P);
-		r = set_ad(&k);
+		/* a look sets no bits, and the CPU's own walk has set the rest */
+		r = nofault && !(access & VHM_ACC_WRITE) ? 0 : set_ad(&k);
 		if (r < 0)
 			return r;
 		if (r)
