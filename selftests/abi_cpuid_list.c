@@ -82,6 +82,18 @@ TEST(essentials)
 	CHECK(cpuid_find(c, 0x40000000, 0));
 }
 
+/* What an emulator does beyond the CPU: an empty list is an answer too. */
+TEST(emulated)
+{
+	struct kvm_cpuid2 *c = table(256);
+	int fd = dev_open();
+
+	CHECK_OK(IOCTL(fd, KVM_GET_EMULATED_CPUID, c));
+	CHECK(c->nent < 256);
+	for (unsigned int i = 0; i < c->nent; i++)
+		CHECK(c->entries[i].function < 0x80000020);
+}
+
 /* Virtualization inside the guest is not offered by hv. */
 TEST(no_nested_svm)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A machine with its interrupt controllers moves to another VM and ticks on. */
+/*
+ * A machine with its interrupt controllers moves to another VM and ticks on;
+ * with HV_OTHER set, to the other hypervisor (mod_cross.sh).
+ */
 #include "guest.h"
 #include "vm.h"
 
@@ -57,35 +60,58 @@ static const uint32_t chips[] = {
 	KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_IRQCHIP_IOAPIC,
 };
 
-static struct vcpu *move(struct vcpu *from)
-{
-	struct vcpu *to = vcpu_new(vm_new_irqchip(), 0);
-	struct kvm_vcpu_events events = { 0 };
+struct state {
+	struct kvm_irqchip chip[ARRAY_SIZE(chips)];
+	struct kvm_vcpu_events events;
 	struct kvm_lapic_state lapic;
 	struct kvm_mp_state mp;
 	struct kvm_sregs sregs;
 	struct kvm_regs regs;
+};
+
+static void save(struct vcpu *vcpu, struct state *s)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(chips); i++) {
+		s->chip[i].chip_id = chips[i];
+		CHECK_OK(IOCTL(vcpu->vm->fd, KVM_GET_IRQCHIP, &s->chip[i]));
+	}
+	get_regs(vcpu, &s->regs);
+	get_sregs(vcpu, &s->sregs);
+	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_LAPIC, &s->lapic));
+	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_VCPU_EVENTS, &s->events));
+	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_MP_STATE, &s->mp));
+}
+
+static void restore(struct vcpu *vcpu, struct state *s)
+{
+	vcpu_set_cpuid(vcpu);
+	for (unsigned int i = 0; i < ARRAY_SIZE(chips); i++)
+		CHECK_OK(IOCTL(vcpu->vm->fd, KVM_SET_IRQCHIP, &s->chip[i]));
+	set_sregs(vcpu, &s->sregs);
+	set_regs(vcpu, &s->regs);
+	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_LAPIC, &s->lapic));
+	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_VCPU_EVENTS, &s->events));
+	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_MP_STATE, &s->mp));
+}
+
+static struct vcpu *move(struct vcpu *from)
+{
+	uint8_t *ram = pages(RAM_SIZE);
+	struct vm *old = from->vm;
+	struct state s = { 0 };
+	struct vcpu *to;
 
 	from->run->immediate_exit = 1;
 	CHECK_ERRNO(vcpu_run_raw(from), EINTR);
-	vcpu_set_cpuid(to);
-	memcpy(to->vm->ram, from->vm->ram, RAM_SIZE);
-	for (unsigned int i = 0; i < ARRAY_SIZE(chips); i++) {
-		struct kvm_irqchip c = { .chip_id = chips[i] };
-
-		CHECK_OK(IOCTL(from->vm->fd, KVM_GET_IRQCHIP, &c));
-		CHECK_OK(IOCTL(to->vm->fd, KVM_SET_IRQCHIP, &c));
-	}
-	get_regs(from, &regs);
-	get_sregs(from, &sregs);
-	CHECK_OK(IOCTL(from->fd, KVM_GET_LAPIC, &lapic));
-	CHECK_OK(IOCTL(from->fd, KVM_GET_VCPU_EVENTS, &events));
-	CHECK_OK(IOCTL(from->fd, KVM_GET_MP_STATE, &mp));
-	set_sregs(to, &sregs);
-	set_regs(to, &regs);
-	CHECK_OK(IOCTL(to->fd, KVM_SET_LAPIC, &lapic));
-	CHECK_OK(IOCTL(to->fd, KVM_SET_VCPU_EVENTS, &events));
-	CHECK_OK(IOCTL(to->fd, KVM_SET_MP_STATE, &mp));
+	save(from, &s);
+	memcpy(ram, old->ram, RAM_SIZE);
+	vcpu_close(from);
+	vm_close(old);
+	dev_change();
+	to = vcpu_new(vm_new_irqchip(), 0);
+	memcpy(to->vm->ram, ram, RAM_SIZE);
+	munmap(ram, RAM_SIZE);
+	restore(to, &s);
 	return to;
 }
 

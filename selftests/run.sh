@@ -71,7 +71,7 @@ tests=$*
 if [ -z "$tests" ]; then
 	for t in "$bin"/abi_* "$bin"/run_* "$bin"/irq_* "$bin"/mmu_* \
 		 "$bin"/stress_* "$here"/mod_*.sh; do
-		[ ! -x "$t" ] || tests="$tests $(basename "$t")"
+		[ ! -x "$t" ] || tests="$tests ${t##*/}"
 	done
 fi
 
@@ -106,14 +106,51 @@ unload() {
 	esac
 }
 
-splat='WARNING:|BUG:|Oops|general protection|unchecked MSR|UBSAN|KASAN|rcu.*stall|soft lockup|hung task|Call Trace|sleeping function|refcount_t|Bad page'
-
-# Lines of the kernel log since the marker of run number $1.
-log_since() {
-	dmesg | sed -n "/selftest-run $1:/,\$p" | sed 1d
+# What one test said, then the kernel log: results go to the .tap and .tsv
+# files, a summary to standard output. One process per test, because processes
+# are what costs time in an emulated host.
+evaluate='
+function row(name, result) {
+	print test "\t" name "\t" result >>tsv
+	n[result]++
 }
+FNR == 1 && NR > 1 { in_log = 1 }
+!in_log {
+	print >>tap
+	if (/^1\.\.[0-9]+$/)
+		plan = substr($0, 4)
+	if (/^(not )?ok [0-9]+ /) {
+		seen++
+		name = $1 == "not" ? $4 : $3
+		row(name, $1 == "not" ? "fail" : / # SKIP/ ? "skip" : "pass")
+	}
+	if (/^(not ok|# )/)
+		detail = detail "    " $0 "\n"
+	if (!why && sub(/^# skipped: /, ""))
+		why = $0
+	next
+}
+index($0, mark) { ours = 1; next }
+ours && lines++ < 60 { log_text = log_text "    log: " $0 "\n" }
+ours && /WARNING:|BUG:|Oops|general protection|unchecked MSR|UBSAN|KASAN|rcu.*stall|soft lockup|hung task|Call Trace|sleeping function|refcount_t|Bad page/ {
+	splat = 1
+}
+END {
+	if (splat) {
+		row("kernel_log", "fail")
+		printf "%s", log_text >>tap
+	}
+	if (plan == "" || plan != seen)
+		row("incomplete", "fail")
+	if (n["fail"])
+		printf "not ok %s\n%s%s", test, detail, log_text
+	else if (n["pass"])
+		print "ok " test
+	else
+		print "ok " test " # SKIP " why
+}'
 
-# Run test $2 on device $1 as run number $3; appends to the result files.
+# Run test $2 on device $1 as run number $3.
 run_one() {
 	program=$bin/$2
 	own=
@@ -127,35 +164,9 @@ run_one() {
 	echo "selftest-run $3: $2 on $1" >/dev/kmsg
 	HV_DEV=/dev/$1 HV_MODULE=$module HV_BIN=$bin \
 		timeout -s KILL "${own:-$limit}" "$program" >"$out/one" 2>&1 </dev/null
-	status=$?
-	{
-		echo "# $2 on /dev/$1: status $status"
-		cat "$out/one"
-	} >>"$out/$1.tap"
-	sed -n -e "s/^ok [0-9]* \([^ ]*\) # SKIP.*/$2	\1	skip/p;t" \
-	       -e "s/^ok [0-9]* \([^ ]*\).*/$2	\1	pass/p" \
-	       -e "s/^not ok [0-9]* \([^ ]*\).*/$2	\1	fail/p" \
-		"$out/one" >"$out/rows"
-	if log_since "$3" | grep -E "$splat" >"$out/splats"; then
-		printf '%s\t%s\tfail\n' "$2" kernel_log >>"$out/rows"
-		log_since "$3" | sed 's/^/# log: /' >>"$out/$1.tap"
-	fi
-	# A program that did not get through its plan has failed.
-	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$out/one" | head -n 1)
-	seen=$(grep -c -E '^(not )?ok ' "$out/one")
-	if [ "$plan" != "$seen" ]; then
-		printf '%s\t%s\tfail\n' "$2" incomplete >>"$out/rows"
-	fi
-	cat "$out/rows" >>"$out/$1.tsv"
-	if grep -q '	fail$' "$out/rows"; then
-		echo "not ok $2"
-		grep -E '^(not ok|# )' "$out/one" | sed 's/^/    /'
-		log_since "$3" | head -n 40 | sed 's/^/    log: /'
-	elif grep -q '	pass$' "$out/rows"; then
-		echo "ok $2"
-	else
-		echo "ok $2 # SKIP $(sed -n 's/^# skipped: //p' "$out/one" | head -n 1)"
-	fi
+	echo "# $2 on /dev/$1: status $?" >>"$out/one"
+	dmesg | awk -v test="$2" -v mark="selftest-run $3:" \
+		-v tsv="$out/$1.tsv" -v tap="$out/$1.tap" "$evaluate" "$out/one" -
 }
 
 count() {

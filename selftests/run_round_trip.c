@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * State saved from one vCPU and restored into another: the guest goes on.
+ * State saved from one vCPU and restored into another: the guest goes on. With
+ * HV_OTHER set the other one is the other hypervisor's (mod_cross.sh).
  *
  * The guest computes through an interrupt-free loop with exits; in its middle
  * everything is moved to a new VM, which must finish with the same result.
@@ -78,8 +79,10 @@ static void restore(struct vcpu *vcpu, struct state *s)
 
 static struct vcpu *move(struct vcpu *from)
 {
-	struct vcpu *to = vcpu_new(vm_new(), 0);
 	static struct state s, again;
+	uint8_t *ram = pages(RAM_SIZE);
+	struct vm *old = from->vm;
+	struct vcpu *to;
 
 	/* A pending OUT completes first, as the API asks. */
 	from->run->immediate_exit = 1;
@@ -87,7 +90,13 @@ static struct vcpu *move(struct vcpu *from)
 	memset(&s, 0, sizeof(s));
 	memset(&again, 0, sizeof(again));
 	save(from, &s);
-	memcpy(to->vm->ram, from->vm->ram, RAM_SIZE);
+	memcpy(ram, old->ram, RAM_SIZE);
+	vcpu_close(from);
+	vm_close(old);
+	dev_change();
+	to = vcpu_new(vm_new(), 0);
+	memcpy(to->vm->ram, ram, RAM_SIZE);
+	munmap(ram, RAM_SIZE);
 	restore(to, &s);
 	save(to, &again);
 	CHECK(!memcmp(&s.regs, &again.regs, sizeof(s.regs)));

@@ -13,11 +13,27 @@
 #include "guest.h"
 #include "vm.h"
 
+static const char *chosen;
+
 static const char *dev_path(void)
 {
-	const char *path = getenv("HV_DEV");
+	const char *path = chosen ? chosen : getenv("HV_DEV");
 
 	return path ? path : "/dev/hv";
+}
+
+/*
+ * From now on use the other device, where HV_OTHER names one: a test that moves
+ * a guest to a new VM then moves it to the other hypervisor and back.
+ */
+void dev_change(void)
+{
+	static bool there;
+
+	if (!getenv("HV_OTHER"))
+		return;
+	there = !there;
+	chosen = there ? getenv("HV_OTHER") : NULL;
 }
 
 int dev_open(void)

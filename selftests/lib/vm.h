@@ -73,6 +73,7 @@ struct vcpu {
 #define IN_GUEST(vm, var) (*(volatile __typeof__(var) *)gpa((vm), &(var)))
 
 int dev_open(void);
+void dev_change(void);
 bool on_stock_kvm(void);
 bool on_tcg(void);
 int dev_cap(int fd, long cap);
