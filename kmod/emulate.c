@@ -278,44 +278,45 @@ static enum vhm_emul_status ask_user_pio(struct vhm_vcpu *vcpu, u16 port, u32 si
 	return VHM_EMUL_USER;
 }
 
-/* All items or none: whether the port is the kernel's shows at the first one. */
-static enum vhm_emul_status op_pio_in(struct vhm_emul *e, u16 port, unsigned int size,
-				      unsigned int count)
+/*
+ * All items or none: whether the port is the kernel's shows at the first one,
+ * but for a datamatch, which may take some items and not others.
+ */
+static enum vhm_emul_status pio(struct vhm_emul *e, u16 port, unsigned int size,
+				unsigned int count, bool in)
 {
 	struct vhm_vcpu *vcpu = vcpu_of(e);
+	u8 *buf = e->pio_buf;
 	unsigned int i;
 	u32 val;
 
 	if (vcpu->pending->pio == VHM_PIO_ANSWERED)
 		return VHM_EMUL_OK;
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < count; i++, buf += size) {
 		val = 0;
-		if (!vhm_irq_pio(vcpu, port, size, true, &val))
-			return ask_user_pio(vcpu, port, size, count, true);
-		memcpy(e->pio_buf + i * size, &val, size);
+		if (!in)
+			memcpy(&val, buf, size);
+		if (!(in ? vhm_irq_pio(vcpu, port, size, true, &val) :
+			   vhm_port_out(vcpu, port, size, val))) {
+			memmove(e->pio_buf, buf, (count - i) * size);
+			return ask_user_pio(vcpu, port, size, count - i, in);
+		}
+		if (in)
+			memcpy(buf, &val, size);
 	}
 	return VHM_EMUL_OK;
+}
+
+static enum vhm_emul_status op_pio_in(struct vhm_emul *e, u16 port, unsigned int size,
+				      unsigned int count)
+{
+	return pio(e, port, size, count, true);
 }
 
 static enum vhm_emul_status op_pio_out(struct vhm_emul *e, u16 port, unsigned int size,
 				       unsigned int count)
 {
-	struct vhm_vcpu *vcpu = vcpu_of(e);
-	unsigned int i;
-	u32 val;
-
-	if (vcpu->pending->pio == VHM_PIO_ANSWERED)
-		return VHM_EMUL_OK;
-	for (i = 0; i < count; i++) {
-		val = 0;
-		memcpy(&val, e->pio_buf + i * size, size);
-		if (!vhm_port_out(vcpu, port, size, val)) {
-			/* a datamatch may take some items and not others */
-			memmove(e->pio_buf, e->pio_buf + i * size, (count - i) * size);
-			return ask_user_pio(vcpu, port, size, count - i, false);
-		}
-	}
-	return VHM_EMUL_OK;
+	return pio(e, port, size, count, false);
 }
 
 /* Both CPUs look at IOPL and the bitmap of the TSS before they exit. */
@@ -335,52 +336,27 @@ static void op_segment(struct vhm_emul *e, enum vhm_sreg nr, struct vhm_seg *seg
 
 static enum vhm_emul_status op_read_cr(struct vhm_emul *e, unsigned int nr, u64 *val)
 {
-	struct vhm_vcpu *vcpu = vcpu_of(e);
-	const struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
+	const struct vhm_state *st = vhm_st(vcpu_of(e), VHM_ST_CR);
+	const u64 cr[] = { st->cr0, 0, st->cr2, st->cr3, st->cr4 };
 
-	switch (nr) {
-	case 0:
-		*val = st->cr0;
-		break;
-	case 2:
-		*val = st->cr2;
-		break;
-	case 3:
-		*val = st->cr3;
-		break;
-	case 4:
-		*val = st->cr4;
-		break;
-	default:
-		*val = vhm_get_cr8(vcpu);
-		break;
-	}
+	*val = nr == 8 ? vhm_get_cr8(vcpu_of(e)) : cr[nr];
 	return VHM_EMUL_OK;
+}
+
+static int set_cr2(struct vhm_vcpu *vcpu, u64 val)
+{
+	vhm_st_write(vcpu, VHM_ST_CR)->cr2 = val;
+	return 0;
 }
 
 static enum vhm_emul_status op_write_cr(struct vhm_emul *e, unsigned int nr, u64 val)
 {
-	struct vhm_vcpu *vcpu = vcpu_of(e);
-	int r = 0;
+	static int (*const set[])(struct vhm_vcpu *vcpu, u64 val) = {
+		[0] = vhm_set_cr0, [2] = set_cr2, [3] = vhm_set_cr3, [4] = vhm_set_cr4,
+		[8] = vhm_set_cr8,
+	};
 
-	switch (nr) {
-	case 0:
-		r = vhm_set_cr0(vcpu, val);
-		break;
-	case 2:
-		vhm_st_write(vcpu, VHM_ST_CR)->cr2 = val;
-		break;
-	case 3:
-		r = vhm_set_cr3(vcpu, val);
-		break;
-	case 4:
-		r = vhm_set_cr4(vcpu, val);
-		break;
-	default:
-		r = vhm_set_cr8(vcpu, val);
-		break;
-	}
-	return r ? vhm_emul_raise(e, GP_VECTOR, 0) : VHM_EMUL_OK;
+	return set[nr](vcpu_of(e), val) ? vhm_emul_raise(e, GP_VECTOR, 0) : VHM_EMUL_OK;
 }
 
 /* vhm_get_dr() and vhm_set_dr() queue what is due themselves. */
@@ -547,21 +523,14 @@ static int exec(struct vhm_vcpu *vcpu)
 /* One memory operand, so that the faulting address can only be its own. */
 static bool single_operand(const struct vhm_insn *i)
 {
-	switch (i->op) {
-	case VHM_OP_MOVS:
-	case VHM_OP_CMPS:
-	case VHM_OP_INS:
-	case VHM_OP_OUTS:
-	case VHM_OP_STOS:
-	case VHM_OP_LODS:
-	case VHM_OP_SCAS:
-	case VHM_OP_PUSH:
-	case VHM_OP_POP:
-	case VHM_OP_NONE:
-		return false;
-	default:
-		return true;
-	}
+	static const u64 others =
+		BIT_ULL(VHM_OP_MOVS) | BIT_ULL(VHM_OP_CMPS) | BIT_ULL(VHM_OP_INS) |
+		BIT_ULL(VHM_OP_OUTS) | BIT_ULL(VHM_OP_STOS) | BIT_ULL(VHM_OP_LODS) |
+		BIT_ULL(VHM_OP_SCAS) | BIT_ULL(VHM_OP_PUSH) | BIT_ULL(VHM_OP_POP) |
+		BIT_ULL(VHM_OP_NONE);
+
+	static_assert(VHM_NR_OP <= 64);
+	return !(others >> i->op & 1);
 }
 
 /* Fetch, decode and describe the vCPU to the emulator. 0, or what to do instead. */

@@ -7,6 +7,7 @@
  * before it frees the old array, so a match may be used without a reference.
  */
 #include <linux/eventfd.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 
 #include "host.h"
@@ -53,26 +54,25 @@ static struct vhm_iobus *bus_of(struct vhm_vm *vm)
 	return rcu_dereference_protected(vm->iobus, lockdep_is_held(&vm->lock));
 }
 
-static void replace(struct vhm_vm *vm, struct vhm_iobus *new)
+/* Replace the array by one with @add (or NULL) and without entry @drop (or -1). */
+static int replace(struct vhm_vm *vm, const struct ioeventfd *add, int drop)
 {
-	struct vhm_iobus *old = bus_of(vm);
+	struct vhm_iobus *old = bus_of(vm), *new;
+	int n = old ? old->n : 0, i;
 
+	new = kzalloc(struct_size(new, e, n + 1), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		if (i != drop)
+			new->e[new->n++] = old->e[i];
+	if (add)
+		new->e[new->n++] = *add;
 	rcu_assign_pointer(vm->iobus, new);
-	if (!old)
-		return;
 	synchronize_srcu_expedited(&vm->srcu);
 	vhm_sections_wait(vm);
 	kfree(old);
-}
-
-static struct vhm_iobus *bus_alloc(int n)
-{
-	struct vhm_iobus *bus;
-
-	bus = kzalloc(struct_size(bus, e, n), GFP_KERNEL_ACCOUNT);
-	if (bus)
-		bus->n = n;
-	return bus;
+	return 0;
 }
 
 /* Two registrations clash when one write could mean both. */
@@ -83,52 +83,41 @@ static bool clash(const struct ioeventfd *a, const struct ioeventfd *b)
 		(!a->match || !b->match || a->data == b->data)));
 }
 
-static int assign(struct vhm_vm *vm, const struct ioeventfd *e)
-{
-	struct vhm_iobus *old = bus_of(vm), *new;
-	int n = old ? old->n : 0, i;
-
-	for (i = 0; i < n; i++)
-		if (clash(&old->e[i], e))
-			return -EEXIST;
-	if (n == MAX_IOEVENTFDS)
-		return -ENOSPC;
-	new = bus_alloc(n + 1);
-	if (!new)
-		return -ENOMEM;
-	if (n)
-		memcpy(new->e, old->e, n * sizeof(*e));
-	new->e[n] = *e;
-	replace(vm, new);
-	return 0;
-}
-
 static bool same(const struct ioeventfd *a, const struct ioeventfd *b)
 {
 	return a->pio == b->pio && a->addr == b->addr && a->len == b->len &&
 	       a->match == b->match && (!a->match || a->data == b->data) && a->ctx == b->ctx;
 }
 
+static int find(struct vhm_vm *vm, const struct ioeventfd *e,
+		bool (*is)(const struct ioeventfd *a, const struct ioeventfd *b))
+{
+	struct vhm_iobus *bus = bus_of(vm);
+	int i;
+
+	for (i = 0; bus && i < bus->n; i++)
+		if (is(&bus->e[i], e))
+			return i;
+	return -ENOENT;
+}
+
+static int assign(struct vhm_vm *vm, const struct ioeventfd *e)
+{
+	if (find(vm, e, clash) >= 0)
+		return -EEXIST;
+	if (bus_of(vm) && bus_of(vm)->n == MAX_IOEVENTFDS)
+		return -ENOSPC;
+	return replace(vm, e, -1);
+}
+
 static int deassign(struct vhm_vm *vm, const struct ioeventfd *e)
 {
-	struct vhm_iobus *old = bus_of(vm), *new = NULL;
-	int n = old ? old->n : 0, i;
+	int i = find(vm, e, same);
+	int r = i < 0 ? i : replace(vm, NULL, i);
 
-	for (i = 0; i < n; i++)
-		if (same(&old->e[i], e))
-			break;
-	if (i == n)
-		return -ENOENT;
-	if (n > 1) {
-		new = bus_alloc(n - 1);
-		if (!new)
-			return -ENOMEM;
-		memcpy(new->e, old->e, i * sizeof(*e));
-		memcpy(new->e + i, old->e + i + 1, (n - 1 - i) * sizeof(*e));
-	}
-	replace(vm, new);
-	eventfd_ctx_put(e->ctx);	/* the registration's */
-	return 0;
+	if (!r)
+		eventfd_ctx_put(e->ctx);	/* the registration's */
+	return r;
 }
 
 static int check(const struct kvm_ioeventfd *a)
@@ -138,17 +127,9 @@ static int check(const struct kvm_ioeventfd *a)
 
 	if (a->flags & ~known || a->addr + a->len < a->addr)
 		return -EINVAL;
-	switch (a->len) {
-	case 0:
+	if (!a->len)
 		return a->flags & KVM_IOEVENTFD_FLAG_DATAMATCH ? -EINVAL : 0;
-	case 1:
-	case 2:
-	case 4:
-	case 8:
-		return 0;
-	default:
-		return -EINVAL;
-	}
+	return a->len <= 8 && is_power_of_2(a->len) ? 0 : -EINVAL;
 }
 
 /*

@@ -69,7 +69,6 @@ union vhm_vm_arg {
 	struct kvm_msi msi;
 	struct kvm_pit_config pit_config;
 	struct kvm_pit_state2 pit;
-	struct kvm_reinject_control reinject;
 };
 
 #define VHM_ROW_LOCKED	0x1	/* under vm->lock */

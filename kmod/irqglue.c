@@ -60,10 +60,8 @@ static void op_timer_cancel(struct vhm_irq_timer *t)
 
 static void op_timer_start(struct vhm_irq_timer *t, u64 expires)
 {
-	struct irq_timer *it = container_of(t, struct irq_timer, t);
-
-	hrtimer_cancel(&it->hr);
-	hrtimer_start(&it->hr, ns_to_ktime(expires), HRTIMER_MODE_ABS_HARD);
+	hrtimer_start(&container_of(t, struct irq_timer, t)->hr, ns_to_ktime(expires),
+		      HRTIMER_MODE_ABS_HARD);
 }
 
 static void op_kick(struct vhm_lapic *lapic)
@@ -306,34 +304,26 @@ static int get_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
 	struct kvm_irqchip *s = &a->irqchip;
 
-	switch (s->chip_id) {
-	case KVM_IRQCHIP_PIC_MASTER:
-	case KVM_IRQCHIP_PIC_SLAVE:
-		vhm_pic_get(vm->irqchip, s->chip_id, &s->chip.pic);
-		return 0;
-	case KVM_IRQCHIP_IOAPIC:
-		vhm_ioapic_get(vm->irqchip, &s->chip.ioapic);
-		return 0;
-	default:
+	if (s->chip_id > KVM_IRQCHIP_IOAPIC)
 		return -EINVAL;
-	}
+	if (s->chip_id == KVM_IRQCHIP_IOAPIC)
+		vhm_ioapic_get(vm->irqchip, &s->chip.ioapic);
+	else
+		vhm_pic_get(vm->irqchip, s->chip_id, &s->chip.pic);
+	return 0;
 }
 
 static int set_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
 	const struct kvm_irqchip *s = &a->irqchip;
 
-	switch (s->chip_id) {
-	case KVM_IRQCHIP_PIC_MASTER:
-	case KVM_IRQCHIP_PIC_SLAVE:
-		vhm_pic_set(vm->irqchip, s->chip_id, &s->chip.pic);
-		return 0;
-	case KVM_IRQCHIP_IOAPIC:
-		vhm_ioapic_set(vm->irqchip, &s->chip.ioapic);
-		return 0;
-	default:
+	if (s->chip_id > KVM_IRQCHIP_IOAPIC)
 		return -EINVAL;
-	}
+	if (s->chip_id == KVM_IRQCHIP_IOAPIC)
+		vhm_ioapic_set(vm->irqchip, &s->chip.ioapic);
+	else
+		vhm_pic_set(vm->irqchip, s->chip_id, &s->chip.pic);
+	return 0;
 }
 
 /* KVM_IRQ_LINE and, by the direction in its number, KVM_IRQ_LINE_STATUS. */
@@ -388,7 +378,7 @@ static int set_pit2(struct vhm_vm *vm, union vhm_vm_arg *a)
 	return 0;
 }
 
-/* The old state is the new one's beginning; its rest reads as zero. */
+/* The old state is the new one's beginning; its rest stays as it is. */
 static int get_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
 	struct kvm_pit_state2 s;
@@ -400,16 +390,22 @@ static int get_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
 
 static int set_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	struct kvm_pit_state2 s = {};
+	struct kvm_pit_state2 s;
 
+	vhm_pit_get(vm->irqchip, &s);
 	memcpy(&s, &a->pit, sizeof(struct kvm_pit_state));
 	vhm_pit_set(vm->irqchip, &s);
 	return 0;
 }
 
+/* Its number has no size, so the argument is fetched here. */
 static int reinject(struct vhm_vm *vm, union vhm_vm_arg *a)
 {
-	vhm_pit_set_reinject(vm->irqchip, a->reinject.pit_reinject);
+	struct kvm_reinject_control c;
+
+	if (copy_from_user(&c, (void __user *)a->value, sizeof(c)))
+		return -EFAULT;
+	vhm_pit_set_reinject(vm->irqchip, c.pit_reinject);
 	return 0;
 }
 

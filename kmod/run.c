@@ -369,8 +369,9 @@ int vhm_vcpu_run(struct vhm_vcpu *vcpu)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &old);
 	vcpu->ran = true;
 	vcpu->run->flags = 0;
-	/* what the VMM changed since may have changed what can be injected */
-	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	/* a VMM with its own interrupt controllers speaks through the shared page too */
+	if (!vcpu->lapic)
+		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	r = enter(vcpu);
 	publish(vcpu);
 	if (vcpu->sigset_active)
