@@ -19,7 +19,7 @@ ifneq ($(HOST),local)
 BUILD_NEEDS += kernel
 endif
 HOST_NEEDS := qemu-system-x86 busybox-static cpio kmod
-CHECK_NEEDS := sparse perl clang expect socat binutils xz-utils libclang-rt-14-dev
+CHECK_NEEDS := acpica-tools sparse perl clang expect socat binutils xz-utils libclang-rt-14-dev
 BENCH_NEEDS := gnuplot-nox
 
 all: modules userspace

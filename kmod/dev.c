@@ -9,6 +9,8 @@
 #include <linux/module.h>
 #include <linux/uaccess.h>
 
+#include "hv.h"
+#include "hv_abi_check.h"
 #include "vhm.h"
 
 struct cap_row {
@@ -72,6 +74,8 @@ int vhm_check_extension(long cap)
 	int i;
 
 	switch (cap) {
+	case HV_CAP_VERSION:
+		return HV_API_VERSION;
 	case KVM_CAP_NR_VCPUS:
 		return min_t(int, num_online_cpus(), VHM_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* KVM_CHECK_EXTENSION: what is promised is there, the unknown is 0. */
+#include "../uapi/hv.h"
 #include "vm.h"
 
 /* Least value that a client of a one-vCPU machine counts on. */
@@ -123,4 +124,12 @@ TEST(limits_agree)
 	CHECK(dev_cap(fd, KVM_CAP_NR_VCPUS) <= dev_cap(fd, KVM_CAP_MAX_VCPUS));
 	CHECK(dev_cap(fd, KVM_CAP_MAX_VCPU_ID) >=
 	      dev_cap(fd, KVM_CAP_MAX_VCPUS));
+}
+
+/* hv's own capability tells the two apart; KVM knows no such number. */
+TEST(version_of_hv)
+{
+	int fd = dev_open();
+
+	CHECK_EQ(dev_cap(fd, HV_CAP_VERSION), on_stock_kvm() ? 0 : HV_API_VERSION);
 }
