@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 
 #include "vhm.h"
+#include "slots.h"
 #include "table.h"
 
 /* How one piece within a page is moved; returns the bytes not moved. */
@@ -26,31 +27,22 @@ static unsigned long copy_out(void __user *hva, void *buf, unsigned int n)
 	return __copy_to_user(hva, buf, n);
 }
 
-/*
- * Table entries and instruction bytes are read on hot paths: for their sizes
- * the copy is one or two loads in line.
- */
+/* Table entries and code are read on hot paths: short pieces are moved in line. */
 static __always_inline unsigned long copy_in_nofault(void __user *hva, void *buf, unsigned int n)
 {
-	unsigned long left = n;
-
+	if (!user_access_begin(hva, n))
+		return n;
 	pagefault_disable();
-	if (n != 4 && n != 8 && n != 16) {
-		left = __copy_from_user_inatomic(buf, hva, n);
-	} else if (likely(user_access_begin(hva, n))) {
-		if (n == 4) {
-			unsafe_get_user(*(u32 *)buf, (u32 __user *)hva, out);
-		} else {
-			unsafe_get_user(*(u64 *)buf, (u64 __user *)hva, out);
-			if (n == 16)
-				unsafe_get_user(((u64 *)buf)[1], (u64 __user *)hva + 1, out);
-		}
-		left = 0;
+	for (; n >= 8; n -= 8, buf += 8, hva += 8)
+		unsafe_get_user(*(u64 *)buf, (u64 __user *)hva, out);
+	for (; n >= 4; n -= 4, buf += 4, hva += 4)
+		unsafe_get_user(*(u32 *)buf, (u32 __user *)hva, out);
+	for (; n; n--, buf++, hva++)
+		unsafe_get_user(*(u8 *)buf, (u8 __user *)hva, out);
 out:
-		user_access_end();
-	}
 	pagefault_enable();
-	return left;
+	user_access_end();
+	return n;
 }
 
 static unsigned long copy_out_nofault(void __user *hva, void *buf, unsigned int n)
@@ -61,11 +53,6 @@ static unsigned long copy_out_nofault(void __user *hva, void *buf, unsigned int 
 	left = __copy_to_user_inatomic(hva, buf, n);
 	pagefault_enable();
 	return left;
-}
-
-static void __user *slot_hva(const struct vhm_memslot *slot, u64 gpa)
-{
-	return (void __user *)(slot->hva + (gpa - (slot->gfn << PAGE_SHIFT)));
 }
 
 /* The slot that a write may go to, or a read come from. */
@@ -83,7 +70,7 @@ static __always_inline int access(struct vhm_vm *vm, u64 gpa, void *buf, unsigne
 		unsigned int n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gpa));
 		const struct vhm_memslot *slot = slot_for(vm, gpa, write);
 
-		if (!slot || copy(slot_hva(slot, gpa), buf, n))
+		if (!slot || copy(vhm_slot_hva(slot, gpa), buf, n))
 			return -EFAULT;
 		if (write)
 			vhm_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
@@ -104,15 +91,20 @@ int vhm_gpa_write(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len)
 	return access(vm, gpa, (void *)buf, len, true, copy_out);
 }
 
+static noinline int read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
+{
+	return access(vm, gpa, buf, len, false, copy_in_nofault);
+}
+
 int vhm_gpa_read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
 {
-	const struct vhm_memslot *slot;
+	const struct vhm_memslot *slot = vhm_slots_hinted(rcu_dereference_raw(vm->mem.slots),
+							  gpa >> PAGE_SHIFT);
 
-	if (likely(offset_in_page(gpa) + len <= PAGE_SIZE)) {
-		slot = vhm_slot_find(vm, gpa >> PAGE_SHIFT);
-		return slot && !copy_in_nofault(slot_hva(slot, gpa), buf, len) ? 0 : -EFAULT;
-	}
-	return access(vm, gpa, buf, len, false, copy_in_nofault);
+	/* the usual case is a leaf function */
+	if (likely(slot && offset_in_page(gpa) + len <= PAGE_SIZE))
+		return copy_in_nofault(vhm_slot_hva(slot, gpa), buf, len) ? -EFAULT : 0;
+	return read_nofault(vm, gpa, buf, len);
 }
 
 int vhm_gpa_write_nofault(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len)
@@ -151,7 +143,7 @@ int vhm_gpa_cmpxchg(struct vhm_vm *vm, u64 gpa, u64 *old, u64 new, unsigned int 
 
 	if (!slot || (gpa & (size - 1)))
 		return -EFAULT;
-	r = cmpxchg_hva(slot_hva(slot, gpa), old, new, size);
+	r = cmpxchg_hva(vhm_slot_hva(slot, gpa), old, new, size);
 	if (!r)
 		vhm_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
 	return r;

@@ -26,18 +26,57 @@ static inline bool vhm_slot_has(const struct vhm_memslot *m, u64 gfn)
 	return gfn - m->gfn < m->npages;
 }
 
-/** vhm_slots_find: the slot that holds gfn, or NULL. */
-static inline struct vhm_memslot *vhm_slots_find(struct vhm_slots *s, u64 gfn)
+/** vhm_slots_hinted: the slot that the last look-up ended at when it holds gfn, or NULL. */
+static inline struct vhm_memslot *vhm_slots_hinted(struct vhm_slots *s, u64 gfn)
 {
 	u32 i = READ_ONCE(s->hint);
 
-	if (i < s->n && vhm_slot_has(&s->slot[i], gfn))
-		return &s->slot[i];
+	return i < s->n && vhm_slot_has(&s->slot[i], gfn) ? &s->slot[i] : NULL;
+}
+
+/** vhm_slots_find: the slot that holds gfn, or NULL. */
+static inline struct vhm_memslot *vhm_slots_find(struct vhm_slots *s, u64 gfn)
+{
+	struct vhm_memslot *m = vhm_slots_hinted(s, gfn);
+	u32 i;
+
+	if (m)
+		return m;
 	i = vhm_slots_pos(s, gfn);
 	if (!i || !vhm_slot_has(&s->slot[i - 1], gfn))
 		return NULL;
 	WRITE_ONCE(s->hint, i - 1);
 	return &s->slot[i - 1];
+}
+
+static inline void __user *vhm_slot_hva(const struct vhm_memslot *m, u64 gpa)
+{
+	return (void __user *)(m->hva + (gpa - (m->gfn << PAGE_SHIFT)));
+}
+
+/**
+ * vhm_peek64: read 8 aligned bytes of guest memory. *m: the slot of the last
+ * read, or NULL. Page faults are disabled. 0, -EFAULT.
+ */
+static __always_inline int vhm_peek64(struct vhm_slots *s, const struct vhm_memslot **m,
+				      u64 gpa, u64 *val)
+{
+	u64 __user *hva;
+
+	if (unlikely(!*m || !vhm_slot_has(*m, gpa >> PAGE_SHIFT))) {
+		*m = vhm_slots_find(s, gpa >> PAGE_SHIFT);
+		if (!*m)
+			return -EFAULT;
+	}
+	hva = vhm_slot_hva(*m, gpa);
+	if (unlikely(!user_access_begin(hva, 8)))
+		return -EFAULT;
+	unsafe_get_user(*val, hva, fault);
+	user_access_end();
+	return 0;
+fault:
+	user_access_end();
+	return -EFAULT;
 }
 
 /** vhm_slots_overlap: does a slot other than id lie in [gfn, gfn + npages)? */

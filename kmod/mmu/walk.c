@@ -3,17 +3,18 @@
  * The guest's own page tables, walked in software.
  *
  * Theory: APM volume 2, "Page Translation and Protection"; SDM volume 3A,
- * "Paging". A mode is a row of numbers (entry size, index width, levels); what
- * differs beyond that (PDPTEs of PAE paging, 4 MiB pages) is told by the
- * reserved-bit mask of the entry. Rights are the AND of all levels, execute
- * disable the OR. Accessed and dirty bits are set by compare-and-exchange
- * after the access was found permitted; when an entry changed meanwhile the
- * walk begins anew.
+ * "Paging". A mode is a list of levels, top first; a level says where its index
+ * is, which bit makes an entry the last, and what is reserved. Rights are the
+ * AND of all levels, execute disable being kept inverted. Accessed and dirty
+ * bits are seldom missing: when one is, the walk is made a second time and sets
+ * them by compare-and-exchange, the leaf's after the access was permitted.
  */
 #include <linux/bits.h>
 #include <linux/mm.h>
+#include <linux/uaccess.h>
 
 #include "vhm.h"
+#include "slots.h"
 
 #define CR0_WP		BIT_ULL(16)
 #define CR0_PG		BIT_ULL(31)
@@ -41,20 +42,41 @@
 #define PF_RSVD		BIT(3)
 #define PF_I		BIT(4)
 
-#define MAX_LEVELS	5
 #define MAX_TRIES	64	/* other vCPUs changing the same entries under us */
+#define AGAIN		2
 
-struct mode {
-	u8 levels, bits, size;
-	u64 root_mask;		/* of CR3 */
+struct level {
+	u8 shift;		/* of the index in the linear address */
+	u64 leaf;		/* a present entry with this bit maps memory */
+	u64 reserved[2];	/* in an entry that points to a table; in one that maps */
+	u64 lacks;		/* bits of other levels' entries that this level has not */
 };
 
-enum { M_2LEVEL, M_PAE, M_4LEVEL, M_5LEVEL };
+struct mode {
+	u64 root;		/* address bits of CR3 */
+	u64 reserved;		/* at all levels */
+	u32 size;		/* of an entry in bytes */
+	struct level level[5];	/* top first */
+};
+
+#define LEVEL_4K	{ 12, PT_P }
+#define LEVEL_2M	{ 21, PT_PS, { 0, GENMASK_ULL(20, 13) } }	/* bit 12 is PAT */
+#define LEVEL_1G	{ 30, PT_PS, { 0, GENMASK_ULL(29, 13) } }
+#define LEVEL_4		{ 39, 0, { PT_PS } }
+#define LEVEL_5		{ 48, 0, { PT_PS } }
+#define LEVEL_PDPTE	{ 30, 0, { PT_XD | GENMASK_ULL(8, 5) | PT_W | PT_U }, PT_A | PT_W | PT_U }
+#define LEVEL_32	{ SHIFT_4M }
+#define LEVEL_4M	{ SHIFT_4M, PT_PS, { 0, BIT_ULL(21) } }
+#define SHIFT_4M	22	/* in the two-level modes only */
+
+enum { M_2LEVEL, M_PSE, M_PAE, M_4LEVEL, M_5LEVEL };
 static const struct mode modes[] = {
-	[M_2LEVEL] = { 2, 10, 4, GENMASK_ULL(31, 12) },
-	[M_PAE] = { 3, 9, 8, GENMASK_ULL(31, 5) },
-	[M_4LEVEL] = { 4, 9, 8, PT_ADDR },
-	[M_5LEVEL] = { 5, 9, 8, PT_ADDR },
+	[M_2LEVEL] = { GENMASK_ULL(31, 12), 0, 4, { LEVEL_32, LEVEL_4K } },
+	[M_PSE] = { GENMASK_ULL(31, 12), 0, 4, { LEVEL_4M, LEVEL_4K } },
+	[M_PAE] = { GENMASK_ULL(31, 5), GENMASK_ULL(62, 52), 8,
+		    { LEVEL_PDPTE, LEVEL_2M, LEVEL_4K } },
+	[M_4LEVEL] = { PT_ADDR, 0, 8, { LEVEL_4, LEVEL_1G, LEVEL_2M, LEVEL_4K } },
+	[M_5LEVEL] = { PT_ADDR, 0, 8, { LEVEL_5, LEVEL_4, LEVEL_1G, LEVEL_2M, LEVEL_4K } },
 };
 
 struct walk {
@@ -63,226 +85,166 @@ struct walk {
 	const struct mode *mode;
 	u64 gva;
 	u32 access;
-	bool nofault, nx;
-	u64 reserved;			/* bits that no entry of this mode may have */
-	/* out */
-	int leaf;			/* level at which it ended */
-	u64 pte[MAX_LEVELS + 1], at[MAX_LEVELS + 1];	/* by level: entry, its gpa */
-	u64 rights;			/* PT_W, PT_U: in all levels; PT_XD: in any */
+	u64 reserved;		/* at all levels */
+	u64 need, deny;		/* rights that the access needs, and that forbid it */
+	u64 ad;			/* accessed and dirty bits that it sets */
 };
 
 static const struct mode *mode_of(const struct vhm_state *st)
 {
 	if (st->efer & EFER_LONG)
 		return &modes[st->cr4 & CR4_LA57 ? M_5LEVEL : M_4LEVEL];
-	return &modes[st->cr4 & CR4_PAE ? M_PAE : M_2LEVEL];
+	if (st->cr4 & CR4_PAE)
+		return &modes[M_PAE];
+	return &modes[st->cr4 & CR4_PSE ? M_PSE : M_2LEVEL];
 }
 
-static bool is_pdpte(const struct walk *k, int level)
+static bool nx_on(const struct vhm_state *st, const struct mode *m)
 {
-	return k->mode == &modes[M_PAE] && level == 3;
+	return m->size == 8 && (st->efer & EFER_NXE);
 }
 
-static bool is_large(const struct walk *k, u64 pte, int level)
+/* 1 and the error code of a guest page fault; bits of the access, then why. */
+static noinline int page_fault(struct vhm_walk *w, const struct vhm_state *st, u32 access, u32 why)
 {
-	if (level == 1 || !(pte & PT_PS))
-		return false;
-	if (k->mode == &modes[M_2LEVEL])
-		return k->st->cr4 & CR4_PSE;
-	return level == 2 || (level == 3 && k->mode != &modes[M_PAE]);
+	bool tell_exec = nx_on(st, mode_of(st)) || (st->cr4 & CR4_SMEP);
+
+	w->error = why | (access & VHM_ACC_WRITE ? PF_W : 0) | (access & VHM_ACC_USER ? PF_U : 0) |
+		((access & VHM_ACC_EXEC) && tell_exec ? PF_I : 0);
+	return 1;
 }
 
-/* Reserved in every entry of the mode, whatever its level. */
-static u64 common_reserved(const struct walk *k)
+/* Add bits to an entry. 0; AGAIN: it is another by now; -EFAULT. */
+static noinline int mark(struct vhm_vm *vm, u64 at, u64 old, u64 bits, u32 size, bool nofault)
 {
-	u64 m;
+	const struct vhm_memslot *slot = vhm_slot_find(vm, at >> PAGE_SHIFT);
+	int r;
 
-	if (k->mode == &modes[M_2LEVEL])
+	/* tables in a read-only slot keep their bits as they are */
+	if (!(bits & ~old) || (slot && (slot->flags & KVM_MEM_READONLY)))
 		return 0;
-	m = PT_ADDR & ~(BIT_ULL(k->vcpu->maxphyaddr) - 1);
-	if (k->mode == &modes[M_PAE])
-		m |= GENMASK_ULL(62, 52);
-	return k->nx ? m : m | PT_XD;
+	if (nofault)
+		return -EFAULT;
+	r = vhm_gpa_cmpxchg(vm, at, &old, old | bits, size);
+	return r > 0 ? AGAIN : r;
 }
 
-/* Reserved at this level besides. */
-static u64 level_reserved(const struct walk *k, int level, bool large)
-{
-	if (k->mode == &modes[M_2LEVEL])
-		/* bits 20:13 of a 4 MiB entry are address bits 39:32 */
-		return large ? BIT_ULL(21) : 0;
-	if (is_pdpte(k, level))
-		return PT_XD | GENMASK_ULL(8, 5) | PT_W | PT_U;
-	if (large)
-		/* bit 12 is PAT */
-		return GENMASK_ULL(12 + 9 * (level - 1) - 1, 13);
-	return level >= 4 ? PT_PS : 0;
-}
-
-static int read_entry(struct walk *k, u64 gpa, u64 *pte)
+static int read_entry(const struct walk *k, u64 at, u64 *pte, bool nofault)
 {
 	struct vhm_vm *vm = k->vcpu->vm;
 
 	*pte = 0;
-	return k->nofault ? vhm_gpa_read_nofault(vm, gpa, pte, k->mode->size) :
-			    vhm_gpa_read(vm, gpa, pte, k->mode->size);
+	return nofault ? vhm_gpa_read_nofault(vm, at, pte, k->mode->size) :
+			 vhm_gpa_read(vm, at, pte, k->mode->size);
 }
 
-/* 1 and the error code of a guest page fault; bits of the access, then why. */
-static int page_fault(const struct walk *k, struct vhm_walk *w, u32 why)
-{
-	w->error = why;
-	if (k->access & VHM_ACC_WRITE)
-		w->error |= PF_W;
-	if (k->access & VHM_ACC_USER)
-		w->error |= PF_U;
-	if ((k->access & VHM_ACC_EXEC) && (k->nx || (k->st->cr4 & CR4_SMEP)))
-		w->error |= PF_I;
-	return 1;
-}
-
-/* Down to the leaf. 0, 1, -EFAULT. */
-static int descend(struct walk *k, struct vhm_walk *w)
+/*
+ * Down to the leaf, or with marks on the way. peek: nofault, 8-byte entries.
+ * 0, 1, AGAIN (with marks), -EFAULT.
+ */
+static __always_inline int descend(const struct walk *k, struct vhm_walk *w, bool nofault,
+				   bool peek, bool marks)
 {
 	const struct mode *m = k->mode;
-	u64 table = k->st->cr3 & m->root_mask;
-	int level;
+	const struct level *l = m->level;
+	struct vhm_slots *slots = peek ? rcu_dereference_raw(k->vcpu->vm->mem.slots) : NULL;
+	const struct vhm_memslot *slot = NULL;
+	u32 size = peek ? 8 : m->size;
+	u64 table = k->st->cr3 & m->root, rights = ~0ull, at, leaf, pte, off;
+	int r;
 
-	k->rights = PT_W | PT_U;
-	for (level = m->levels; ; level--) {
-		u64 index = k->gva >> (12 + m->bits * (level - 1)) & ((1u << m->bits) - 1);
-		bool large;
-		u64 pte;
-
-		k->at[level] = table + index * m->size;
-		if (read_entry(k, k->at[level], &pte))
+	for (;; l++, table = pte & PT_ADDR) {
+		at = table + (k->gva >> l->shift & (PAGE_SIZE / size - 1)) * size;
+		r = peek ? vhm_peek64(slots, &slot, at, &w->gpa) : read_entry(k, at, &w->gpa, nofault);
+		if (unlikely(r))
 			return -EFAULT;
-		if (!(pte & PT_P))
-			return page_fault(k, w, 0);
-		large = is_large(k, pte, level);
-		if (unlikely(pte & (k->reserved | level_reserved(k, level, large))))
-			return page_fault(k, w, PF_P | PF_RSVD);
-		k->pte[level] = pte;
-		if (!is_pdpte(k, level)) {
-			k->rights &= pte | PT_XD;
-			k->rights |= k->nx ? pte & PT_XD : 0;
+		pte = w->gpa;
+		if (unlikely(!(pte & PT_P)))
+			return page_fault(w, k->st, k->access, 0);
+		leaf = pte & l->leaf;
+		if (unlikely(pte & (k->reserved | l->reserved[!!leaf])))
+			return page_fault(w, k->st, k->access, PF_P | PF_RSVD);
+		rights &= (pte ^ PT_XD) | l->lacks;
+		if (marks) {
+			if (leaf && (rights & (k->need | k->deny)) != k->need)
+				return page_fault(w, k->st, k->access, PF_P);
+			r = mark(k->vcpu->vm, at, pte, k->ad & ~(leaf ? 0 : PT_D | l->lacks),
+				 size, nofault);
+			if (r)
+				return r;
 		}
-		if (level == 1 || large)
+		if (leaf)
 			break;
-		table = pte & PT_ADDR;
 	}
-	k->leaf = level;
+	if (unlikely((rights & (k->need | k->deny)) != k->need))
+		return page_fault(w, k->st, k->access, PF_P);
+	if (!marks && unlikely(k->ad & ~(pte & (rights | PT_D))))
+		return AGAIN;
+	off = BIT_ULL(l->shift) - 1;
+	w->gpa = (pte & PT_ADDR & ~off) | (k->gva & off);
+	if (size == 4 && l->shift == SHIFT_4M)	/* address bits 39:32 */
+		w->gpa |= (pte & GENMASK_ULL(20, 13)) << 19;
+	w->user = rights & PT_U;
+	w->writable = rights & PT_W;
 	return 0;
-}
-
-static u64 leaf_gpa(const struct walk *k)
-{
-	u64 pte = k->pte[k->leaf];
-	u64 off = BIT_ULL(12 + k->mode->bits * (k->leaf - 1)) - 1;
-
-	if (k->mode == &modes[M_2LEVEL] && k->leaf == 2)
-		return (pte & GENMASK_ULL(31, 22)) |
-			(pte & GENMASK_ULL(20, 13)) << 19 | (k->gva & off);
-	return (pte & PT_ADDR & ~off) | (k->gva & off);
 }
 
 /*
  * SMAP spares explicit accesses with EFLAGS.AC set. A supervisor access while
  * CPL is 3 (a descriptor table, a TSS) is an implicit one.
  */
-static bool smap_blocks(const struct walk *k)
+static bool smap_blocks(struct vhm_vcpu *vcpu)
 {
-	if (!(k->st->cr4 & CR4_SMAP))
-		return false;
-	return !(k->vcpu->rflags & RFLAGS_AC) || vhm_st(k->vcpu, VHM_ST_CODE)->cpl == 3;
+	return !(vcpu->rflags & RFLAGS_AC) || vhm_st(vcpu, VHM_ST_CODE)->cpl == 3;
 }
 
-static bool permitted(const struct walk *k)
+static __always_inline int walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
+				bool peek, const struct vhm_state *st, struct vhm_walk *w)
 {
-	bool user_page = k->rights & PT_U, user = k->access & VHM_ACC_USER;
+	const struct mode *m = mode_of(st);
+	bool user = access & VHM_ACC_USER, wp = user || (st->cr0 & CR0_WP);
+	struct walk k = {
+		.vcpu = vcpu, .st = st, .mode = m, .access = access, .gva = gva,
+		.reserved = (PT_ADDR & ~(BIT_ULL(vcpu->maxphyaddr) - 1)) | m->reserved |
+			(nx_on(st, m) ? 0 : PT_XD),
+		.need = user ? PT_U : 0,
+		/* a look sets no bits, and the CPU's own walk has set the rest */
+		.ad = access & VHM_ACC_WRITE ? PT_A | PT_D : nofault ? 0 : PT_A,
+	};
+	int r, tries;
 
-	if (user && !user_page)
-		return false;
-	if (k->access & VHM_ACC_EXEC)
-		return !(k->rights & PT_XD) &&
-			(user || !user_page || !(k->st->cr4 & CR4_SMEP));
-	if (!user && user_page && smap_blocks(k))
-		return false;
-	if (!(k->access & VHM_ACC_WRITE) || (k->rights & PT_W))
-		return true;
-	return !user && !(k->st->cr0 & CR0_WP);
-}
-
-/* Tables in a read-only slot keep their bits as they are. */
-static bool in_rom(struct walk *k, u64 gpa)
-{
-	const struct vhm_memslot *slot = vhm_slot_find(k->vcpu->vm, gpa >> PAGE_SHIFT);
-
-	return slot && (slot->flags & KVM_MEM_READONLY);
-}
-
-/* Accessed and dirty bits. 0; 1: an entry changed, walk again; -EFAULT. */
-static int set_ad(struct walk *k)
-{
-	int level, r;
-
-	for (level = k->mode->levels; level >= k->leaf; level--) {
-		u64 old = k->pte[level], new = old | PT_A;
-
-		if (level == k->leaf && (k->access & VHM_ACC_WRITE))
-			new |= PT_D;
-		if (new == old || is_pdpte(k, level) || in_rom(k, k->at[level]))
-			continue;
-		if (k->nofault)		/* a write that needs its dirty bit set */
-			return -EFAULT;
-		r = vhm_gpa_cmpxchg(k->vcpu->vm, k->at[level], &old, new, k->mode->size);
-		if (r)
-			return r;
+	if (access & VHM_ACC_EXEC) {
+		k.need |= PT_XD;	/* inverted */
+		k.deny = !user && (st->cr4 & CR4_SMEP) ? PT_U : 0;
+	} else if (!user && (st->cr4 & CR4_SMAP) && smap_blocks(vcpu)) {
+		k.deny = PT_U;
 	}
-	return 0;
-}
-
-static int no_paging(u64 gva, struct vhm_walk *w)
-{
-	w->gpa = gva;
-	w->writable = w->user = true;
-	return 0;
+	if ((access & VHM_ACC_WRITE) && wp)
+		k.need |= PT_W;
+	r = descend(&k, w, nofault, peek, false);
+	for (tries = 0; unlikely(r == AGAIN); tries++)
+		r = tries < MAX_TRIES ? descend(&k, w, nofault, false, true) : -EFAULT;
+	w->writable |= !wp;
+	return r;
 }
 
 int vhm_gva_to_gpa(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
 		   struct vhm_walk *w)
 {
 	const struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
-	struct walk k;		/* filled by hand: zeroing its arrays costs on hot paths */
-	int r, tries;
+	int r;
 
-	k.vcpu = vcpu;
-	k.st = st;
-	k.mode = mode_of(st);
-	k.gva = st->efer & EFER_LONG ? gva : (u32)gva;
-	k.access = access;
-	k.nofault = nofault;
-	k.nx = k.mode != &modes[M_2LEVEL] && (st->efer & EFER_NXE);
-	if (!(st->cr0 & CR0_PG))
-		return no_paging(k.gva, w);
-	k.reserved = common_reserved(&k);
-	for (tries = 0; tries < MAX_TRIES; tries++) {
-		r = descend(&k, w);
-		if (r)
-			return r;
-		if (!permitted(&k))
-			return page_fault(&k, w, PF_P);
-		/* a look sets no bits, and the CPU's own walk has set the rest */
-		r = nofault && !(access & VHM_ACC_WRITE) ? 0 : set_ad(&k);
-		if (r < 0)
-			return r;
-		if (r)
-			continue;
-		w->gpa = leaf_gpa(&k);
-		w->user = k.rights & PT_U;
-		w->writable = (k.rights & PT_W) ||
-			(!(access & VHM_ACC_USER) && !(st->cr0 & CR0_WP));
+	if (!(st->efer & EFER_LONG))
+		gva = (u32)gva;
+	if (unlikely(!(st->cr0 & CR0_PG))) {
+		*w = (struct vhm_walk){ .gpa = gva, .writable = true, .user = true };
 		return 0;
 	}
-	return -EFAULT;
+	if (nofault && (st->efer & EFER_LONG)) {
+		pagefault_disable();
+		r = walk(vcpu, gva, access, true, true, st, w);
+		pagefault_enable();
+		return r;
+	}
+	return walk(vcpu, gva, access, nofault, false, st, w);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Guest memory: the pure files of kmod/mmu, over a thin stand-in for the kernel.
 
-MMU_STUBS := atomic bitops bits gfp list mm mmu_notifier spinlock
+MMU_STUBS := atomic bitops bits gfp list mm mmu_notifier spinlock uaccess
 $(OUT)/mmu_shim/linux/.made: mmu.mk
 	@mkdir -p $(@D)
 	for h in $(MMU_STUBS); do echo '#include "shim.h"' >$(@D)/$$h.h || exit 1; done

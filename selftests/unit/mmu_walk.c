@@ -15,10 +15,11 @@
 
 long shim_pages;
 static u8 ram[RAM_PAGES * 4096], start[sizeof(ram)];
-static struct vhm_memslot slots[2] = {
+static struct vhm_slots slots = { .n = 2, .slot = {
 	{ .gfn = 0, .npages = ROM_PAGE },
 	{ .gfn = ROM_PAGE, .npages = 1, .flags = KVM_MEM_READONLY },
-};
+} };
+static struct vhm_vm vm = { .mem.slots = &slots };
 
 static u64 seed = 88172645463325252ull;
 static u64 rnd(void)
@@ -75,7 +76,7 @@ int vhm_gpa_cmpxchg(struct vhm_vm *vm, u64 gpa, u64 *old, u64 new, unsigned int 
 const struct vhm_memslot *vhm_slot_find(struct vhm_vm *vm, u64 gfn)
 {
 	(void)vm;
-	return gfn >= RAM_PAGES ? NULL : &slots[gfn == ROM_PAGE];
+	return gfn >= RAM_PAGES ? NULL : &slots.slot[gfn == ROM_PAGE];
 }
 
 /* ---- the reference ---- */
@@ -340,6 +341,7 @@ static void random_cpu(struct vhm_vcpu *v, int mode)
 	static const u64 cr4_of[] = { 0, 0x20, 0x20, 0x1020 };
 
 	memset(v, 0, sizeof(*v));
+	v->vm = &vm;
 	v->st.cr0 = 0x80000001 | (chance(50) ? 0x10000 : 0);
 	v->st.cr4 = cr4_of[mode] | (rnd() & 0x300010);
 	v->st.efer = (mode >= 2 ? 0x500 : 0) | (chance(70) ? 0x800 : 0);
@@ -390,6 +392,8 @@ static void walk_mode(int mode)
 {
 	struct vhm_vcpu v;
 
+	slots.slot[0].hva = (unsigned long)ram;
+	slots.slot[1].hva = (unsigned long)ram + ROM_PAGE * PAGE_SIZE;
 	memset(n_result, 0, sizeof(n_result));
 	for (int n = 0; n < N_WALKS; n++) {
 		if (n % 200 == 0)
@@ -414,7 +418,7 @@ TEST_LIMIT(five_levels, 60) { walk_mode(3); }
 
 TEST(no_paging)
 {
-	struct vhm_vcpu v = { .maxphyaddr = 40 };
+	struct vhm_vcpu v = { .vm = &vm, .maxphyaddr = 40 };
 	struct vhm_walk w = {};
 
 	v.st.cr0 = 1;
@@ -426,7 +430,7 @@ TEST(no_paging)
 /* Another vCPU that changes the entry all the time cannot hold us for ever. */
 TEST(endless_race)
 {
-	struct vhm_vcpu v = { .maxphyaddr = 40 };
+	struct vhm_vcpu v = { .vm = &vm, .maxphyaddr = 40 };
 	struct vhm_walk w = {};
 	u32 e = 7;
 

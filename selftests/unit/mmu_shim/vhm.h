@@ -18,6 +18,10 @@ struct vhm_state {
 	u8 cpl;
 };
 
+struct vhm_vm {
+	struct vhm_mem mem;
+};
+
 struct vhm_vcpu {
 	u64 rflags;
 	struct vhm_state st;
