@@ -19,17 +19,21 @@ typedef int vhm_young_t;	/* what the notifier's young callbacks return */
 typedef bool vhm_young_t;
 #endif
 
-static inline u64 vhm_rdmsr(u32 msr)
+/*
+ * vhm_rdmsr, vhm_wrmsr: for MSRs that are known to be there. In line, since the
+ * kernel's go through a call each and a section begins and ends with a few.
+ */
+static __always_inline u64 vhm_rdmsr(u32 msr)
 {
 	u32 lo, hi;
 
-	rdmsr(msr, lo, hi);
+	asm volatile("rdmsr" : "=a" (lo), "=d" (hi) : "c" (msr));
 	return lo | (u64)hi << 32;
 }
 
-static inline void vhm_wrmsr(u32 msr, u64 val)
+static __always_inline void vhm_wrmsr(u32 msr, u64 val)
 {
-	wrmsr(msr, (u32)val, (u32)(val >> 32));
+	asm volatile("wrmsr" : : "c" (msr), "a" ((u32)val), "d" ((u32)(val >> 32)) : "memory");
 }
 
 /** vhm_rdmsr_safe: 0, or -EIO when the MSR does not exist. */

@@ -195,7 +195,8 @@ bool vhm_irq_pio(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val)
 {
 	struct vhm_irqchip *chip = vcpu->vm->irqchip;
 
-	if (!chip)
+	/* the PICs, the PIT and the speaker are below 0x100, ELCR at 0x4d0 */
+	if (!chip || (port >= 0x100 && (port & ~1) != 0x4d0))
 		return false;
 	if (in)
 		return vhm_irq_pio_read(chip, port, size, val);

@@ -49,7 +49,7 @@ bool vhm_port_out(struct vhm_vcpu *vcpu, u16 port, int size, u32 val)
 
 	return vhm_irq_pio(vcpu, port, size, false, &val) ||
 	       vhm_iobus_write(vm, true, port, size, val) ||
-	       vhm_coalesced_write(vm, true, port, size, val);
+	       (READ_ONCE(vm->coalesced) && vhm_coalesced_write(vm, true, port, size, val));
 }
 
 static int to_user(struct vhm_vcpu *vcpu, const struct vhm_io *io, u8 len)

@@ -337,8 +337,10 @@ static void publish(struct vhm_vcpu *vcpu)
 static int enter(struct vhm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	int r = sync_in(vcpu);
+	int r = 0;
 
+	if (unlikely(READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs)))
+		r = sync_in(vcpu);
 	if (r)
 		return r;
 	if (!vcpu->vm->irqchip && run->cr8 != vcpu->cr8 && vhm_set_cr8(vcpu, run->cr8))
