@@ -91,10 +91,16 @@ static bool is_device(struct vhm_vcpu *vcpu, u64 gpa, bool write)
 	return !slot || (write && slot->flags & KVM_MEM_READONLY);
 }
 
-/* RAM that the VMM took away is its mistake (-EFAULT); in a section, try outside. */
-static enum vhm_emul_status ram_status(struct vhm_vcpu *vcpu, int r)
+/*
+ * RAM that the VMM took away is its mistake (-EFAULT); in a section, try
+ * outside. When it is the slot that went meanwhile, the guest tries again and
+ * meets what is there now.
+ */
+static enum vhm_emul_status ram_status(struct vhm_vcpu *vcpu, u64 gpa, bool write, int r)
 {
-	return !r ? VHM_EMUL_OK : vcpu->pending->nofault ? VHM_EMUL_RETRY : VHM_EMUL_FAIL;
+	if (!r)
+		return VHM_EMUL_OK;
+	return vcpu->pending->nofault || is_device(vcpu, gpa, write) ? VHM_EMUL_RETRY : VHM_EMUL_FAIL;
 }
 
 static bool kernel_device(struct vhm_vcpu *vcpu, struct vhm_access *a)
@@ -171,7 +177,7 @@ static enum vhm_emul_status page_access(struct vhm_emul *e, u64 la, void *buf,
 		else
 			r = nofault ? vhm_gpa_read_nofault(vm, gpa, buf, n) :
 				      vhm_gpa_read(vm, gpa, buf, n);
-		return ram_status(vcpu, r);
+		return ram_status(vcpu, gpa, write, r);
 	}
 	for (i = 0; i < n && !s; i += part) {
 		part = min(n - i, 8u);
@@ -227,7 +233,7 @@ static enum vhm_emul_status op_cmpxchg(struct vhm_emul *e, u64 la, const void *o
 	memcpy(&o, old, size);
 	memcpy(&n, new, size);
 	r = vhm_gpa_cmpxchg(vcpu->vm, gpa, &o, n, size);
-	return r > 0 ? VHM_EMUL_RETRY : r ? VHM_EMUL_FAIL : VHM_EMUL_OK;
+	return r > 0 ? VHM_EMUL_RETRY : ram_status(vcpu, gpa, true, r);
 }
 
 /* One page of op_probe(): a device is not batched, so that each item is recorded. */
