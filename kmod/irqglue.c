@@ -87,11 +87,6 @@ static void op_sipi(struct vhm_lapic *lapic, u8 vector)
 	vhm_request(vcpu, VHM_REQ_SIPI);
 }
 
-/* SMM is not offered: the message ends here, as on a CPU that has it off. */
-static void op_smi(struct vhm_lapic *lapic)
-{
-}
-
 static u64 op_guest_tsc(struct vhm_lapic *lapic)
 {
 	return vhm_guest_tsc(vcpu_of(lapic));
@@ -102,11 +97,6 @@ static u64 op_tsc_to_ns(struct vhm_lapic *lapic, u64 ticks)
 	return vhm_tsc_to_ns(vcpu_of(lapic), ticks);
 }
 
-/* Nobody watches an acknowledgement yet but the PIT, which the room serves itself. */
-static void op_irq_ack(struct vhm_irqchip *chip, u32 gsi)
-{
-}
-
 static const struct vhm_irq_ops irq_ops = {
 	.now = op_now,
 	.timer_start = op_timer_start,
@@ -115,10 +105,8 @@ static const struct vhm_irq_ops irq_ops = {
 	.nmi = op_nmi,
 	.init_vcpu = op_init,
 	.sipi = op_sipi,
-	.smi = op_smi,
 	.guest_tsc = op_guest_tsc,
 	.tsc_to_ns = op_tsc_to_ns,
-	.irq_ack = op_irq_ack,
 };
 
 /* ---- LAPIC of a vCPU --------------------------------------------------------------- */

@@ -23,7 +23,6 @@ enum {
 };
 
 #define LVT_MASKED		0x10000
-#define LVT_MODE_EXTINT		0x700
 #define LVTT_MODE		0x60000	/* field */
 #define LVTT_PERIODIC		0x20000
 #define LVTT_DEADLINE		0x40000
@@ -32,27 +31,23 @@ enum {
 #define ESR_RECV_VECTOR		0x40
 #define ESR_REGISTER		0x80
 
-/* Delivery modes: SDM, "Interrupt Command Register (ICR)". */
-enum vhm_irq_mode {
-	VHM_DM_FIXED, VHM_DM_LOWEST, VHM_DM_SMI, VHM_DM_REMOTE_READ,
-	VHM_DM_NMI, VHM_DM_INIT, VHM_DM_STARTUP, VHM_DM_EXTINT
+/*
+ * A message on the interrupt bus is the low half of an ICR and a destination,
+ * VHM_DEST_ALL for everyone. Redirection entries, message data and LVT entries
+ * have the same fields in the same places. SDM, "Interrupt Command Register (ICR)".
+ */
+#define ICR_MODE		0x700	/* field */
+#define ICR_LOGICAL		0x800
+#define ICR_ASSERT		0x4000
+#define ICR_LEVEL		0x8000
+#define ICR_SHORTHAND		0xc0000	/* field */
+#define VHM_DEST_ALL		0xffffffffu
+
+enum {
+	DM_FIXED, DM_LOWEST = 0x100, DM_SMI = 0x200, DM_NMI = 0x400, DM_INIT = 0x500,
+	DM_STARTUP = 0x600, DM_EXTINT = 0x700
 };
-
-/* Destination shorthands, as in the ICR. */
-enum vhm_irq_shorthand { VHM_SH_NONE, VHM_SH_SELF, VHM_SH_ALL, VHM_SH_OTHERS };
-
-#define VHM_DEST_ALL	0xffffffffu
-
-/* A message on the interrupt bus. */
-struct vhm_irq_msg {
-	u32 dest;		/* VHM_DEST_ALL: broadcast */
-	u8 vector;
-	u8 mode;		/* enum vhm_irq_mode */
-	u8 shorthand;		/* enum vhm_irq_shorthand */
-	bool logical;		/* destination mode */
-	bool level;		/* trigger mode */
-	bool assert;
-};
+enum { SH_SELF = 0x40000, SH_ALL = 0x80000, SH_OTHERS = 0xc0000 };
 
 static inline u32 lapic_reg(const struct vhm_lapic *lapic, u32 off)
 {
@@ -90,12 +85,6 @@ static inline bool lapic_x2apic(const struct vhm_lapic *lapic)
 	return READ_ONCE(lapic->base) & VHM_APIC_BASE_X2APIC;
 }
 
-/* What creation published is seen: pairs with vhm_pit_create(). */
-static inline bool vhm_has_pit(struct vhm_irqchip *chip)
-{
-	return smp_load_acquire(&chip->has_pit);	/* as said above */
-}
-
 /* Places below have been published: pairs with vhm_lapic_publish(). */
 static inline u32 vhm_n_lapics(struct vhm_irqchip *chip)
 {
@@ -114,8 +103,7 @@ static inline u32 vhm_dest8(u8 dest)
  * vhm_lapic_accept: the message has found its target. src: the LAPIC on whose
  * thread this runs, or NULL; it is not kicked. Any context.
  */
-bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src,
-		      const struct vhm_irq_msg *m);
+bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 icr);
 /** vhm_lapic_lvt: the event of a local vector table entry happened. Any context. */
 void vhm_lapic_lvt(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 off);
 /** vhm_lapic_takes_extint: INT of the PIC reaches this CPU. Any context. */
@@ -126,40 +114,25 @@ u64 vhm_lapic_timer_fn(struct vhm_irq_timer *t);
 void vhm_lapic_timer_stop(struct vhm_lapic *lapic);
 /** vhm_lapic_timer_count: the current-count register. */
 u32 vhm_lapic_timer_count(const struct vhm_lapic *lapic);
-/** vhm_lapic_timer_load: the initial-count register was written. */
+/** vhm_lapic_timer_load, _divide, _lvtt: the guest writes TMICT, TDCR, LVTT. */
 void vhm_lapic_timer_load(struct vhm_lapic *lapic, u32 val);
-/** vhm_lapic_timer_divide: the divide-configuration register was written. */
 void vhm_lapic_timer_divide(struct vhm_lapic *lapic, u32 val);
-/** vhm_lapic_timer_lvtt: the LVT entry was written. */
 void vhm_lapic_timer_lvtt(struct vhm_lapic *lapic, u32 val);
 /**
  * vhm_lapic_timer_restore: the page was replaced while the timer was stopped;
- * count or, in deadline mode, deadline is where to go on.
+ * its current count or, in deadline mode, deadline is where to go on.
  */
-void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u32 count, u64 deadline);
+void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u64 deadline);
 
 /* ---- route.c ---- */
 
 /**
- * vhm_irq_send: deliver to whom the message names. src as above. Any context.
- * Returns how many took it.
+ * vhm_irq_send: deliver to whom the message names. src as above; not NULL when
+ * icr has a shorthand. Any context. Returns how many took it.
  */
-int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src,
-		 const struct vhm_irq_msg *m);
-/** vhm_irq_pin_acked: the guest ended an interrupt of this pin. No lock held. */
-void vhm_irq_pin_acked(struct vhm_irqchip *chip, u32 irqchip, u32 pin);
-/** vhm_irq_pin_unmasked: the guest opened this pin. Any locks held. */
-void vhm_irq_pin_unmasked(struct vhm_irqchip *chip, u32 irqchip, u32 pin);
-
-/** vhm_line_update: one source drives a line; returns the OR of all. */
-static inline bool vhm_line_update(unsigned long *line, enum vhm_irq_source source, bool level)
-{
-	if (level)
-		__set_bit(source, line);
-	else
-		__clear_bit(source, line);
-	return *line;
-}
+int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src, u32 icr, u32 dest);
+/** vhm_irq_of_pit: one of these pins carries GSI 0. Any locks held. */
+bool vhm_irq_of_pit(struct vhm_irqchip *chip, bool ioapic, u32 pins);
 
 /* ---- ioapic.c ---- */
 void vhm_ioapic_init(struct vhm_irqchip *chip);
@@ -180,10 +153,9 @@ void vhm_pic_write(struct vhm_irqchip *chip, u16 port, u8 val);
 /* ---- pit.c ---- */
 u8 vhm_pit_read(struct vhm_irqchip *chip, u16 port);
 void vhm_pit_write(struct vhm_irqchip *chip, u16 port, u8 val);
-/** vhm_pit_acked: the guest ended GSI 0. No lock held. */
-void vhm_pit_acked(struct vhm_irqchip *chip);
-/** vhm_pit_rearm: forget ticks the guest never saw. Any locks held. */
-void vhm_pit_rearm(struct vhm_irqchip *chip);
-void vhm_pit_destroy(struct vhm_irqchip *chip);
+/** vhm_pit_acked: the guest ended interrupts of these pins. No lock held. */
+void vhm_pit_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins);
+/** vhm_pit_opened: the guest unmasked these pins. Any locks held. */
+void vhm_pit_opened(struct vhm_irqchip *chip, bool ioapic, u32 pins);
 
 #endif

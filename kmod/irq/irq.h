@@ -17,10 +17,9 @@
  *   [r] replaced under the caller's lock, read under RCU
  *
  * Lock order: the three locks are raw, taken with interrupts off and never one
- * inside another. ops->kick, ->nmi, ->init_vcpu, ->sipi, ->smi may be called
- * with pic.lock or ioapic.lock held; ops->irq_ack with none; ops->timer_start
- * and ->timer_cancel with pit.lock held (a timer callback never takes it) or
- * none. Nothing here sleeps or allocates but the functions that say so.
+ * inside another. ops->kick, ->nmi, ->init_vcpu, ->sipi may be called with
+ * pic.lock or ioapic.lock held; ops->timer_start and ->timer_cancel with
+ * pit.lock held (a timer callback never takes it) or none. Nothing here sleeps or allocates but the functions that say so.
  *
  * Sources: Intel SDM volume 3, "Advanced Programmable Interrupt Controller
  * (APIC)"; AMD APM volume 2, "Advanced Programmable Interrupt Controller
@@ -44,8 +43,7 @@
 
 /* Who drives a GSI; lines of several sources are ORed. */
 enum vhm_irq_source {
-	VHM_IRQ_SRC_USER,	/* KVM_IRQ_LINE and plain irqfds */
-	VHM_IRQ_SRC_RESAMPLE,	/* irqfds with a resampler */
+	VHM_IRQ_SRC_USER,	/* KVM_IRQ_LINE */
 	VHM_IRQ_SRC_PIT,
 };
 
@@ -101,11 +99,10 @@ struct vhm_irq_ops {
 	 * makes by its own register access or ack: it asks before it enters.
 	 */
 	void (*kick)(struct vhm_lapic *lapic);
-	/** nmi, init_vcpu, sipi, smi: the message arrived at this LAPIC. Any context. */
+	/** nmi, init_vcpu, sipi: the message arrived at this LAPIC. Any context. */
 	void (*nmi)(struct vhm_lapic *lapic);
 	void (*init_vcpu)(struct vhm_lapic *lapic);
 	void (*sipi)(struct vhm_lapic *lapic, u8 vector);
-	void (*smi)(struct vhm_lapic *lapic);
 
 	/** guest_tsc: the guest's TSC now. The vCPU's thread. */
 	u64 (*guest_tsc)(struct vhm_lapic *lapic);
@@ -114,13 +111,6 @@ struct vhm_irq_ops {
 	 * thread.
 	 */
 	u64 (*tsc_to_ns)(struct vhm_lapic *lapic, u64 ticks);
-
-	/**
-	 * irq_ack: the guest ended an interrupt of this GSI (EOI, or INTA in
-	 * automatic-EOI mode), and vhm_irq_watch_ack() asked for it. Any
-	 * context, no lock of the room held; may call vhm_irq_line().
-	 */
-	void (*irq_ack)(struct vhm_irqchip *chip, u32 gsi);
 };
 
 /* ---- state ---------------------------------------------------------------- */
@@ -143,7 +133,6 @@ struct vhm_lapic {
 	u32 arb;		/* [a] lowest-priority arbitration: times chosen */
 
 	struct vhm_irq_timer *timer;	/* [c] */
-	u32 timer_div;		/* [o] bus clocks (1 ns) per count: 1..128 */
 	u64 timer_period;	/* [T] ns; 0: not periodic */
 	u64 timer_expires;	/* [o], the callback clears it; ns of now(), 0: not running */
 	u64 tsc_deadline;	/* [o] guest TSC, while the timer runs */
@@ -190,7 +179,6 @@ struct vhm_irqchip {
 	u32 n_lapics;		/* places in use, holes included; release, acquire */
 	bool has_pit;		/* set with release by vhm_pit_create() */
 	struct vhm_routing __rcu *routing;	/* [r] */
-	DECLARE_BITMAP(watched, VHM_IRQ_MAX_GSI);	/* [a] GSIs whose ack is wanted */
 	struct vhm_pic pic;
 	struct vhm_ioapic ioapic;
 	struct vhm_pit pit;
@@ -236,11 +224,7 @@ int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data);
  * Process; calls are serialised by the caller. 0; -EINVAL: flags, type, GSI,
  * pin or combination not allowed, or more than VHM_IRQ_MAX_GSI; -ENOMEM.
  */
-int vhm_irq_set_routing(struct vhm_irqchip *chip,
-			const struct kvm_irq_routing_entry *e, u32 n);
-
-/** vhm_irq_watch_ack: call ops->irq_ack for this GSI (below MAX_GSI) or stop it. */
-void vhm_irq_watch_ack(struct vhm_irqchip *chip, u32 gsi, bool on);
+int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_entry *e, u32 n);
 
 /**
  * vhm_irq_pio_read, vhm_irq_pio_write: guest access to a port of the PICs
@@ -302,8 +286,7 @@ void vhm_lapic_destroy(struct vhm_lapic *lapic);
 void vhm_lapic_reset(struct vhm_lapic *lapic, bool init);
 
 /** vhm_lapic_set_cpuid: what the guest's CPUID offers. Default: neither, 36 bits. */
-void vhm_lapic_set_cpuid(struct vhm_lapic *lapic, bool x2apic, bool tsc_deadline,
-			 u8 maxphyaddr);
+void vhm_lapic_set_cpuid(struct vhm_lapic *lapic, bool x2apic, bool tsc_deadline, u8 maxphyaddr);
 
 /**
  * vhm_lapic_set_base: write IA32_APIC_BASE. host: the VMM asks, and any valid
@@ -361,9 +344,8 @@ void vhm_lapic_set_cr8(struct vhm_lapic *lapic, u8 cr8);
  */
 u8 vhm_lapic_cr8_threshold(struct vhm_lapic *lapic);
 
-/** vhm_lapic_highest_irr, vhm_lapic_highest_isr: vector, or -1. */
+/** vhm_lapic_highest_irr: vector, or -1. */
 int vhm_lapic_highest_irr(struct vhm_lapic *lapic);
-int vhm_lapic_highest_isr(const struct vhm_lapic *lapic);
 
 int vhm_irq_find_pending(struct vhm_lapic *lapic);	/* lapic.c; the slow half of: */
 /**
@@ -381,19 +363,12 @@ static inline int vhm_irq_pending(struct vhm_lapic *lapic)
 /**
  * vhm_irq_ack: the CPU takes the interrupt: IRR to ISR, or INTA at the PIC.
  * Returns its vector, -1 when nothing is pending (any more). The result of an
- * earlier vhm_irq_pending() may be outranked by now: use this one. Calls
- * ops->irq_ack for a PIC in automatic-EOI mode.
+ * earlier vhm_irq_pending() may be outranked by now: use this one.
  */
 int vhm_irq_ack(struct vhm_lapic *lapic);
 
 /** vhm_lapic_eoi: as a write of the EOI register. */
 void vhm_lapic_eoi(struct vhm_lapic *lapic);
-
-/**
- * vhm_lapic_deliver: put a fixed interrupt into this LAPIC and kick. Any
- * context. False: it is disabled.
- */
-bool vhm_lapic_deliver(struct vhm_lapic *lapic, u8 vector, bool level);
 
 /**
  * vhm_lapic_get, vhm_lapic_set: struct kvm_lapic_state. Set after sregs, since

@@ -13,41 +13,38 @@
  */
 #include "internal.h"
 
-/* What the guest may do with a register, and which bits it may change. */
-enum { R = 1, W = 2, XAPIC_W = 4, XAPIC_ONLY = 8, X2APIC_ONLY = 16 };
+/* What the guest may do with a register: as MMIO, as an MSR (shifted left by MSR). */
+enum { R = 1, W = 2, MSR = 2, R2 = R << MSR, W2 = W << MSR, RW = R | W, RO = R | R2, ALL = 15 };
 
-struct lapic_reg_info {
-	u32 mask;
-	u8 flags;
-};
-
+#define LVR		0x50014		/* version: integrated, 6 LVT entries */
 #define LVT_BITS	0x100ff		/* mask, vector */
 #define LINT_BITS	0x1a7ff		/* and trigger mode, polarity, delivery mode */
 
-static const struct lapic_reg_info lapic_regs[64] = {
-	[LAPIC_ID >> 4]		= { 0xff000000, R | XAPIC_W },
-	[LAPIC_LVR >> 4]	= { 0, R },
-	[LAPIC_TPR >> 4]	= { 0xff, R | W },
-	[LAPIC_APR >> 4]	= { 0, R | XAPIC_ONLY },
-	[LAPIC_PPR >> 4]	= { 0, R },
-	[LAPIC_EOI >> 4]	= { 0, W },
-	[LAPIC_LDR >> 4]	= { 0xff000000, R | XAPIC_W },
-	[LAPIC_DFR >> 4]	= { 0xffffffff, R | W | XAPIC_ONLY },
-	[LAPIC_SVR >> 4]	= { 0x3ff, R | W },
-	[LAPIC_ISR >> 4 ... LAPIC_ISR_TMR_IRR_END >> 4] = { 0, R },
-	[LAPIC_ESR >> 4]	= { 0, R | W },
-	[LAPIC_ICR >> 4]	= { 0xffffefff, R | W },
-	[LAPIC_ICR2 >> 4]	= { 0xff000000, R | W | XAPIC_ONLY },
-	[LAPIC_LVTT >> 4]	= { LVT_BITS | LVTT_MODE, R | W },
-	[LAPIC_LVTTHMR >> 4]	= { LVT_BITS | 0x700, R | W },
-	[LAPIC_LVTPC >> 4]	= { LVT_BITS | 0x700, R | W },
-	[LAPIC_LVT0 >> 4]	= { LINT_BITS, R | W },
-	[LAPIC_LVT1 >> 4]	= { LINT_BITS, R | W },
-	[LAPIC_LVTERR >> 4]	= { LVT_BITS, R | W },
-	[LAPIC_TMICT >> 4]	= { 0xffffffff, R | W },
-	[LAPIC_TMCCT >> 4]	= { 0, R },
-	[LAPIC_TDCR >> 4]	= { 0xb, R | W },
-	[LAPIC_SELF_IPI >> 4]	= { 0xff, W | X2APIC_ONLY },
+static const struct {
+	u32 mask;		/* bits that a write may change */
+	u8 rights;
+} lapic_regs[64] = {
+	[LAPIC_ID >> 4]		= { 0xff000000, RW | R2 },
+	[LAPIC_LVR >> 4]	= { 0, RO },
+	[LAPIC_TPR >> 4]	= { 0xff, ALL },
+	[LAPIC_APR >> 4]	= { 0, R },
+	[LAPIC_PPR >> 4]	= { 0, RO },
+	[LAPIC_EOI >> 4]	= { 0, W | W2 },
+	[LAPIC_LDR >> 4]	= { 0xff000000, RW | R2 },
+	[LAPIC_DFR >> 4]	= { 0xffffffff, RW },
+	[LAPIC_SVR >> 4]	= { 0x3ff, ALL },
+	[LAPIC_ISR >> 4 ... LAPIC_ISR_TMR_IRR_END >> 4] = { 0, RO },
+	[LAPIC_ESR >> 4]	= { 0, ALL },
+	[LAPIC_ICR >> 4]	= { 0xffffefff, ALL },
+	[LAPIC_ICR2 >> 4]	= { 0xff000000, RW },
+	[LAPIC_LVTT >> 4]	= { LVT_BITS | LVTT_MODE, ALL },
+	[LAPIC_LVTTHMR >> 4 ... LAPIC_LVTPC >> 4] = { LVT_BITS | ICR_MODE, ALL },
+	[LAPIC_LVT0 >> 4 ... LAPIC_LVT1 >> 4] = { LINT_BITS, ALL },
+	[LAPIC_LVTERR >> 4]	= { LVT_BITS, ALL },
+	[LAPIC_TMICT >> 4]	= { 0xffffffff, ALL },
+	[LAPIC_TMCCT >> 4]	= { 0, RO },
+	[LAPIC_TDCR >> 4]	= { 0xb, ALL },
+	[LAPIC_SELF_IPI >> 4]	= { 0xff, W2 },
 };
 
 /* ---- vectors ---------------------------------------------------------------- */
@@ -82,11 +79,6 @@ int vhm_lapic_highest_irr(struct vhm_lapic *lapic)
 	return vec;
 }
 
-int vhm_lapic_highest_isr(const struct vhm_lapic *lapic)
-{
-	return lapic->isr_top;
-}
-
 /* SDM, "Task and Processor Priorities". */
 static void update_ppr(struct vhm_lapic *lapic)
 {
@@ -117,8 +109,7 @@ static void lapic_error(struct vhm_lapic *lapic, const struct vhm_lapic *src, u3
 
 /* ---- acceptance ----------------------------------------------------------------- */
 
-static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src,
-			 u8 vec, bool level)
+static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src, u8 vec, bool level)
 {
 	if (!lapic_hw_enabled(lapic) || !lapic_sw_enabled(lapic))
 		return false;
@@ -127,12 +118,8 @@ static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src,
 		return false;
 	}
 	/* TMR before IRR: who sees the request sees how it was triggered. */
-	if (lapic_test_vec(lapic, LAPIC_TMR, vec) != level) {
-		if (level)
-			set_bit(vec & 31, lapic_vec_word(lapic, LAPIC_TMR, vec));
-		else
-			clear_bit(vec & 31, lapic_vec_word(lapic, LAPIC_TMR, vec));
-	}
+	if (lapic_test_vec(lapic, LAPIC_TMR, vec) != level)
+		assign_bit(vec & 31, lapic_vec_word(lapic, LAPIC_TMR, vec), level);
 	if (test_and_set_bit(vec & 31, lapic_vec_word(lapic, LAPIC_IRR, vec)))
 		return true;	/* who set it kicks */
 	/* After the full barrier above; pairs with vhm_lapic_highest_irr(). */
@@ -142,38 +129,31 @@ static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src,
 	return true;
 }
 
-bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src,
-		      const struct vhm_irq_msg *m)
+bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 icr)
 {
 	const struct vhm_irq_ops *ops = lapic->chip->ops;
 
-	switch (m->mode) {
-	case VHM_DM_FIXED:
-	case VHM_DM_LOWEST:
-		return accept_fixed(lapic, src, m->vector, m->level);
-	case VHM_DM_NMI:
+	switch (icr & ICR_MODE) {
+	case DM_FIXED:
+	case DM_LOWEST:
+		return accept_fixed(lapic, src, icr, icr & ICR_LEVEL);
+	case DM_NMI:
 		ops->nmi(lapic);
 		return true;
-	case VHM_DM_SMI:
-		ops->smi(lapic);
+	case DM_SMI:	/* SMM is not offered: ends here, as on a CPU that has it off */
 		return true;
-	case VHM_DM_INIT:
+	case DM_INIT:
 		/* INIT level de-assert only synchronises arbitration ids. */
-		if (!m->level || m->assert)
+		if (!(icr & ICR_LEVEL) || icr & ICR_ASSERT)
 			ops->init_vcpu(lapic);
 		return true;
-	case VHM_DM_STARTUP:
-		ops->sipi(lapic, m->vector);
+	case DM_STARTUP:
+		ops->sipi(lapic, icr);
 		return true;
 	default:
 		/* ExtINT reaches a CPU through LVT0 alone; remote read is obsolete. */
 		return false;
 	}
-}
-
-bool vhm_lapic_deliver(struct vhm_lapic *lapic, u8 vector, bool level)
-{
-	return accept_fixed(lapic, NULL, vector, level);
 }
 
 void vhm_lapic_lvt(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 off)
@@ -188,7 +168,7 @@ bool vhm_lapic_takes_extint(const struct vhm_lapic *lapic)
 {
 	/* With the APIC off, INTR is wired straight to the CPU core. */
 	return !lapic_hw_enabled(lapic) ||
-	       (lapic_reg(lapic, LAPIC_LVT0) & (LVT_MASKED | 0x700)) == LVT_MODE_EXTINT;
+	       (lapic_reg(lapic, LAPIC_LVT0) & (LVT_MASKED | ICR_MODE)) == DM_EXTINT;
 }
 
 /* ---- delivery to the CPU -------------------------------------------------------- */
@@ -234,8 +214,7 @@ void vhm_lapic_eoi(struct vhm_lapic *lapic)
 	lapic->isr_top = --lapic->isr_count ? find_top(lapic, LAPIC_ISR) : -1;
 	update_ppr(lapic);
 	if (test_bit(vec, lapic->chip->ioapic.eoi_vectors))
-		vhm_ioapic_eoi(lapic->chip, lapic, vec,
-			       lapic_test_vec(lapic, LAPIC_TMR, vec));
+		vhm_ioapic_eoi(lapic->chip, lapic, vec, lapic_test_vec(lapic, LAPIC_TMR, vec));
 }
 
 u8 vhm_lapic_cr8(const struct vhm_lapic *lapic)
@@ -266,40 +245,22 @@ u8 vhm_lapic_cr8_threshold(struct vhm_lapic *lapic)
 
 static bool reg_allowed(const struct vhm_lapic *lapic, u32 off, u8 right)
 {
-	u8 flags = lapic_regs[(off >> 4) & 63].flags;
-
-	if (off >= 0x400)
-		return false;
 	if (lapic_x2apic(lapic))
-		return (flags & right) && !(flags & XAPIC_ONLY);
-	if (right == W && (flags & XAPIC_W))
-		return true;
-	return (flags & right) && !(flags & X2APIC_ONLY);
+		right <<= MSR;
+	return off < 0x400 && lapic_regs[off >> 4 & 63].rights & right;
 }
 
 static u32 reg_read(struct vhm_lapic *lapic, u32 off)
 {
-	if (off == LAPIC_TMCCT)
-		return vhm_lapic_timer_count(lapic);
-	return lapic_reg(lapic, off);
+	return off == LAPIC_TMCCT ? vhm_lapic_timer_count(lapic) : lapic_reg(lapic, off);
 }
 
 static void write_icr(struct vhm_lapic *lapic, u32 icr, u32 dest)
 {
-	struct vhm_irq_msg m = {
-		.dest = dest,
-		.vector = icr & 0xff,
-		.mode = icr >> 8 & 7,
-		.shorthand = icr >> 18 & 3,
-		.logical = icr & 0x800,
-		.assert = icr & 0x4000,
-		.level = icr & 0x8000,
-	};
-
-	if (m.mode <= VHM_DM_LOWEST && m.vector < 16)
+	if ((icr & ICR_MODE) <= DM_LOWEST && (icr & 0xff) < 16)
 		lapic_error(lapic, lapic, ESR_SEND_VECTOR);
 	else
-		vhm_irq_send(lapic->chip, lapic, &m);
+		vhm_irq_send(lapic->chip, lapic, icr, dest);
 }
 
 static void mask_all_lvts(struct vhm_lapic *lapic)
@@ -310,16 +271,6 @@ static void mask_all_lvts(struct vhm_lapic *lapic)
 		lapic_set_reg(lapic, off, lapic_reg(lapic, off) | LVT_MASKED);
 }
 
-static void write_lvt(struct vhm_lapic *lapic, u32 off, u32 val)
-{
-	if (!lapic_sw_enabled(lapic))
-		val |= LVT_MASKED;
-	if (off == LAPIC_LVTT)
-		vhm_lapic_timer_lvtt(lapic, val);
-	else
-		lapic_set_reg(lapic, off, val);
-}
-
 /* The register exists and may be written. val is guest-controlled. */
 static void reg_write(struct vhm_lapic *lapic, u32 off, u32 val)
 {
@@ -327,53 +278,42 @@ static void reg_write(struct vhm_lapic *lapic, u32 off, u32 val)
 	switch (off) {
 	case LAPIC_EOI:
 		vhm_lapic_eoi(lapic);
-		break;
-	case LAPIC_TPR:
-		lapic_set_reg(lapic, off, val);
-		update_ppr(lapic);
-		break;
-	case LAPIC_DFR:
-		lapic_set_reg(lapic, off, val | 0x0fffffff);
-		break;
-	case LAPIC_SVR:
-		lapic_set_reg(lapic, off, val);
-		if (!(val & SVR_ENABLE))
-			mask_all_lvts(lapic);
-		break;
-	case LAPIC_ESR:
-		/* A write makes what was collected readable: SDM, "Error Handling". */
-		lapic_set_reg(lapic, off, atomic_xchg(&lapic->esr, 0));
-		break;
-	case LAPIC_ICR:
-		lapic_set_reg(lapic, off, val);
-		write_icr(lapic, val, vhm_dest8(lapic_reg(lapic, LAPIC_ICR2) >> 24));
-		break;
-	case LAPIC_LVTT:
-	case LAPIC_LVTTHMR:
-	case LAPIC_LVTPC:
-	case LAPIC_LVT0:
-	case LAPIC_LVT1:
-	case LAPIC_LVTERR:
-		write_lvt(lapic, off, val);
-		break;
+		return;
 	case LAPIC_TMICT:
 		vhm_lapic_timer_load(lapic, val);
-		break;
+		return;
 	case LAPIC_TDCR:
 		vhm_lapic_timer_divide(lapic, val);
-		break;
+		return;
+	case LAPIC_LVTT ... LAPIC_LVTERR:
+		if (!lapic_sw_enabled(lapic))
+			val |= LVT_MASKED;
+		if (off != LAPIC_LVTT)
+			break;
+		vhm_lapic_timer_lvtt(lapic, val);
+		return;
 	case LAPIC_SELF_IPI:
-		write_icr(lapic, VHM_SH_SELF << 18 | val, 0);
+		write_icr(lapic, SH_SELF | val, 0);
+		return;
+	case LAPIC_DFR:
+		val |= 0x0fffffff;
 		break;
-	default:
-		lapic_set_reg(lapic, off, val);
+	case LAPIC_ESR:		/* makes what was collected readable: SDM, "Error Handling" */
+		val = atomic_xchg(&lapic->esr, 0);
+		break;
 	}
+	lapic_set_reg(lapic, off, val);
+	if (off == LAPIC_ICR)
+		write_icr(lapic, val, vhm_dest8(lapic_reg(lapic, LAPIC_ICR2) >> 24));
+	else if (off == LAPIC_TPR)
+		update_ppr(lapic);
+	else if (off == LAPIC_SVR && !(val & SVR_ENABLE))
+		mask_all_lvts(lapic);
 }
 
 u64 vhm_lapic_read(struct vhm_lapic *lapic, u32 offset, u32 size)
 {
 	u64 ones = size >= 8 ? ~0ULL : (1ULL << size * 8) - 1;
-	u32 shift = (offset & 0xf) * 8;
 
 	if (!lapic_hw_enabled(lapic) || lapic_x2apic(lapic))
 		return ones;
@@ -383,14 +323,12 @@ u64 vhm_lapic_read(struct vhm_lapic *lapic, u32 offset, u32 size)
 		lapic_error(lapic, lapic, ESR_REGISTER);
 		return 0;
 	}
-	return reg_read(lapic, offset & ~0xf) >> shift & ones;
+	return reg_read(lapic, offset & ~0xf) >> (offset & 0xf) * 8 & ones;
 }
 
 void vhm_lapic_write(struct vhm_lapic *lapic, u32 offset, u32 size, u64 val)
 {
-	if (!lapic_hw_enabled(lapic) || lapic_x2apic(lapic))
-		return;
-	if (size != 4 || (offset & 0xf))
+	if (!lapic_hw_enabled(lapic) || lapic_x2apic(lapic) || size != 4 || (offset & 0xf))
 		return;
 	if (reg_allowed(lapic, offset, W))
 		reg_write(lapic, offset, val);
@@ -423,11 +361,8 @@ bool vhm_lapic_msr_write(struct vhm_lapic *lapic, u32 msr, u64 val)
 		write_icr(lapic, val, val >> 32);
 		return true;
 	}
-	if (val >> 32)
-		return false;
-	if ((off == LAPIC_EOI || off == LAPIC_ESR) && val)
-		return false;
-	if (off == LAPIC_SELF_IPI && val & ~0xffULL)
+	if (val >> 32 || ((off == LAPIC_EOI || off == LAPIC_ESR) && val) ||
+	    (off == LAPIC_SELF_IPI && val & ~0xffULL))
 		return false;
 	reg_write(lapic, off, val);
 	return true;
@@ -465,8 +400,7 @@ bool vhm_lapic_set_base(struct vhm_lapic *lapic, u64 val, bool host)
 	return true;
 }
 
-void vhm_lapic_set_cpuid(struct vhm_lapic *lapic, bool x2apic, bool tsc_deadline,
-			 u8 maxphyaddr)
+void vhm_lapic_set_cpuid(struct vhm_lapic *lapic, bool x2apic, bool tsc_deadline, u8 maxphyaddr)
 {
 	lapic->base_reserved = ~0ULL << (maxphyaddr < 63 ? maxphyaddr : 63) | 0x2ff |
 			       (x2apic ? 0 : VHM_APIC_BASE_X2APIC);
@@ -486,14 +420,13 @@ void vhm_lapic_reset(struct vhm_lapic *lapic, bool init)
 	for (off = LAPIC_TPR; off < 0x400; off += 0x10)
 		if (off != LAPIC_LDR || !lapic_x2apic(lapic))
 			lapic_set_reg(lapic, off, 0);
-	lapic_set_reg(lapic, LAPIC_LVR, 0x50014);
+	lapic_set_reg(lapic, LAPIC_LVR, LVR);
 	lapic_set_reg(lapic, LAPIC_DFR, 0xffffffff);
 	lapic_set_reg(lapic, LAPIC_SVR, 0xff);
 	mask_all_lvts(lapic);
 	/* Firmware is spared the virtual-wire set-up: as stock KVM has it. */
 	if (lapic->bsp)
-		lapic_set_reg(lapic, LAPIC_LVT0, LVT_MODE_EXTINT);
-	vhm_lapic_timer_divide(lapic, 0);
+		lapic_set_reg(lapic, LAPIC_LVT0, DM_EXTINT);
 	atomic_set(&lapic->esr, 0);
 	recount_isr(lapic);
 }
@@ -503,7 +436,7 @@ int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip,
 {
 	if (index >= VHM_IRQ_MAX_LAPICS)
 		return -EINVAL;
-	lapic->regs = vhm_irq_page_alloc();
+	lapic->regs = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!lapic->regs)
 		return -ENOMEM;
 	lapic->chip = chip;
@@ -536,37 +469,30 @@ void vhm_lapic_destroy(struct vhm_lapic *lapic)
 	lapic->chip->ops->timer_cancel(lapic->timer);
 	if (lapic->chip->lapics[lapic->index] == lapic)
 		WRITE_ONCE(lapic->chip->lapics[lapic->index], NULL);
-	vhm_irq_page_free(lapic->regs);
+	free_page((unsigned long)lapic->regs);
 	lapic->regs = NULL;
 }
 
 void vhm_lapic_get(struct vhm_lapic *lapic, struct kvm_lapic_state *s)
 {
-	u32 count = vhm_lapic_timer_count(lapic);
+	u32 id = lapic->id << 24;
 
+	lapic_set_reg(lapic, LAPIC_TMCCT, vhm_lapic_timer_count(lapic));
 	memcpy(s->regs, lapic->regs, sizeof(s->regs));
-	memcpy(s->regs + LAPIC_TMCCT, &count, sizeof(count));
-	/* The format has room for an 8-bit id. */
-	if (lapic_x2apic(lapic)) {
-		u32 id = lapic->id << 24;
-
+	if (lapic_x2apic(lapic))	/* the format has room for an 8-bit id */
 		memcpy(s->regs + LAPIC_ID, &id, sizeof(id));
-	}
 }
 
 void vhm_lapic_set(struct vhm_lapic *lapic, const struct kvm_lapic_state *s)
 {
 	u64 deadline = vhm_lapic_tsc_deadline(lapic);
-	u32 count;
 
 	vhm_lapic_timer_stop(lapic);
 	memcpy(lapic->regs, s->regs, sizeof(s->regs));
-	memcpy(&count, s->regs + LAPIC_TMCCT, sizeof(count));
-	lapic_set_reg(lapic, LAPIC_TMCCT, 0);
-	lapic_set_reg(lapic, LAPIC_LVR, 0x50014);
+	lapic_set_reg(lapic, LAPIC_LVR, LVR);
 	if (lapic_x2apic(lapic))
 		set_id_regs(lapic);
 	recount_isr(lapic);
 	WRITE_ONCE(lapic->irr_pending, true);
-	vhm_lapic_timer_restore(lapic, count, deadline);
+	vhm_lapic_timer_restore(lapic, deadline);
 }

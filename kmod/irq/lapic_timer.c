@@ -25,6 +25,14 @@ static u32 timer_mode(const struct vhm_lapic *lapic)
 	return lapic_reg(lapic, LAPIC_LVTT) & LVTT_MODE;
 }
 
+/* Bus clocks per count. Bits 0, 1, 3: 000 is 2, 110 is 128, 111 is 1. SDM, "APIC Timer". */
+static u32 timer_div(const struct vhm_lapic *lapic)
+{
+	u32 tdcr = lapic_reg(lapic, LAPIC_TDCR);
+
+	return 1u << ((((tdcr & 3) | (tdcr >> 1 & 4)) + 1) & 7);
+}
+
 u64 vhm_lapic_timer_fn(struct vhm_irq_timer *t)
 {
 	struct vhm_lapic *lapic = t->lapic;
@@ -70,22 +78,18 @@ u32 vhm_lapic_timer_count(const struct vhm_lapic *lapic)
 		return 0;
 	now = timer_now(lapic);
 	/* Due, but the callback has not come yet: not over. */
-	if (expires <= now)
-		return 1;
-	return (expires - now + lapic->timer_div - 1) / lapic->timer_div;
+	return expires > now ? (expires - now + timer_div(lapic) - 1) / timer_div(lapic) : 1;
 }
 
 /* Count down from `count` once, then, in periodic mode, from the initial count. */
 static void timer_run(struct vhm_lapic *lapic, u32 count)
 {
-	u64 period = (u64)lapic_reg(lapic, LAPIC_TMICT) * lapic->timer_div;
-	u64 delta = (u64)count * lapic->timer_div;
+	u64 period = (u64)lapic_reg(lapic, LAPIC_TMICT) * timer_div(lapic);
+	u64 delta = (u64)count * timer_div(lapic);
 
 	if (timer_mode(lapic) == LVTT_PERIODIC) {
-		if (period < VHM_TIMER_MIN_PERIOD) {
-			period = VHM_TIMER_MIN_PERIOD;
-			delta = period;
-		}
+		if (period < VHM_TIMER_MIN_PERIOD)
+			period = delta = VHM_TIMER_MIN_PERIOD;
 		WRITE_ONCE(lapic->timer_period, period);
 	}
 	timer_arm(lapic, timer_now(lapic) + delta);
@@ -104,34 +108,29 @@ void vhm_lapic_timer_load(struct vhm_lapic *lapic, u32 val)
 void vhm_lapic_timer_divide(struct vhm_lapic *lapic, u32 val)
 {
 	u32 count = vhm_lapic_timer_count(lapic);
-	/* Bits 0, 1, 3: 000 is 2, 110 is 128, 111 is 1. SDM, "APIC Timer". */
-	u32 code = (val & 3) | (val & 8) >> 1;
 
-	lapic_set_reg(lapic, LAPIC_TDCR, val);
 	if (count)
 		vhm_lapic_timer_stop(lapic);
-	lapic->timer_div = 1u << ((code + 1) & 7);
+	lapic_set_reg(lapic, LAPIC_TDCR, val);
 	if (count)
 		timer_run(lapic, count);
 }
 
 void vhm_lapic_timer_lvtt(struct vhm_lapic *lapic, u32 val)
 {
-	u32 old = timer_mode(lapic), count;
+	u32 old = timer_mode(lapic), count = 0;
 
 	if (!lapic->tsc_deadline_ok)
 		val &= ~LVTT_DEADLINE;
-	if (old == (val & LVTT_MODE)) {
-		lapic_set_reg(lapic, LAPIC_LVTT, val);
-		return;
+	if (old != (val & LVTT_MODE)) {
+		count = vhm_lapic_timer_count(lapic);
+		vhm_lapic_timer_stop(lapic);
+		/* Entering or leaving deadline mode disarms. SDM, "TSC-Deadline Mode". */
+		if ((old | val) & LVTT_DEADLINE)
+			lapic_set_reg(lapic, LAPIC_TMICT, count = 0);
 	}
-	count = vhm_lapic_timer_count(lapic);
-	vhm_lapic_timer_stop(lapic);
 	lapic_set_reg(lapic, LAPIC_LVTT, val);
-	/* Entering or leaving deadline mode disarms. SDM, "TSC-Deadline Mode". */
-	if (old >= LVTT_DEADLINE || timer_mode(lapic) >= LVTT_DEADLINE)
-		lapic_set_reg(lapic, LAPIC_TMICT, 0);
-	else if (count)
+	if (count)
 		timer_run(lapic, count);
 }
 
@@ -169,12 +168,11 @@ void vhm_lapic_set_tsc_deadline(struct vhm_lapic *lapic, u64 tsc)
 {
 	if (!deadline_mode(lapic))
 		return;
-	if (!tsc) {
-		vhm_lapic_timer_stop(lapic);
-		return;
-	}
 	lapic->tsc_deadline = tsc;
-	deadline_arm(lapic);
+	if (tsc)
+		deadline_arm(lapic);
+	else
+		vhm_lapic_timer_stop(lapic);
 }
 
 void vhm_lapic_tsc_changed(struct vhm_lapic *lapic)
@@ -183,11 +181,10 @@ void vhm_lapic_tsc_changed(struct vhm_lapic *lapic)
 		deadline_arm(lapic);
 }
 
-void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u32 count, u64 deadline)
+void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u64 deadline)
 {
-	u32 initial = lapic_reg(lapic, LAPIC_TMICT);
+	u32 initial = lapic_reg(lapic, LAPIC_TMICT), count = lapic_reg(lapic, LAPIC_TMCCT);
 
-	vhm_lapic_timer_divide(lapic, lapic_reg(lapic, LAPIC_TDCR));
 	if (timer_mode(lapic) >= LVTT_DEADLINE)
 		vhm_lapic_set_tsc_deadline(lapic, deadline);
 	else if (!initial)

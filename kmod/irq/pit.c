@@ -28,21 +28,25 @@ enum { RW_LATCH, RW_LSB, RW_MSB, RW_WORD, RW_WORD_MSB };
 #define MODE_UNSET	0xff	/* before the first control word */
 
 /* Mode 6 is 2 and 7 is 3. What userspace restores is masked here, too. */
-static u32 ch_mode(const struct vhm_pit_channel *ch)
+static u8 known_mode(u8 mode)
 {
-	u32 mode = ch->s.mode & 7;
+	return (mode & 7) > 5 ? mode & 3 : mode & 7;
+}
 
-	return mode > 5 ? mode - 4 : mode;
+/* What the gate does: "Gate Pin Operations Summary". */
+static bool gate_starts(u8 mode)
+{
+	return (mode & 3) == 1;		/* 1, 5: its rising edge (re)starts the count */
+}
+
+static bool gate_pauses(u8 mode)
+{
+	return (mode & 3) == 0;		/* 0, 4: counts while high; 2, 3: both */
 }
 
 static u32 ch_count(const struct vhm_pit_channel *ch)
 {
 	return ch->s.count && ch->s.count <= 0x10000 ? ch->s.count : 0x10000;
-}
-
-static u64 ticks_to_ns(u64 ticks)
-{
-	return mul_u64_u64_div_u64(ticks, NSEC_PER_SEC, PIT_HZ);
 }
 
 /* Clocks counted since the count was loaded, gaps excluded. */
@@ -56,17 +60,14 @@ static u64 ch_ticks(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 
 static u16 ch_value(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 {
-	u32 n = ch_count(ch), pos, half;
+	u32 n = ch_count(ch), half = (n + 1) / 2;
 	u64 d = ch_ticks(chip, ch);
 
-	switch (ch_mode(ch)) {
+	switch (known_mode(ch->s.mode)) {
 	case 2:
 		return n - d % n;
-	case 3:
-		/* Counts by two from the even value, once per half. */
-		pos = d % n;
-		half = (n + 1) / 2;
-		return (n & ~1u) - 2 * (pos < half ? pos : pos - half);
+	case 3:		/* counts by two from the even value, once per half */
+		return (n & ~1u) - 2 * (d % n < half ? d % n : d % n - half);
 	default:
 		return n - d;	/* goes on below zero */
 	}
@@ -74,23 +75,21 @@ static u16 ch_value(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 
 static bool ch_out(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 {
-	u32 n = ch_count(ch);
-	u64 d;
+	u32 n = ch_count(ch), mode = known_mode(ch->s.mode);
+	u64 d = ch_ticks(chip, ch);
 
-	if (!ch->loaded)
-		return ch_mode(ch) != 0;
-	d = ch_ticks(chip, ch);
-	switch (ch_mode(ch)) {
+	if (!ch->loaded || (mode && ch->stopped))
+		return mode != 0;
+	switch (mode) {
 	case 0:
+	case 1:		/* low until the count ends */
 		return d >= n;
-	case 1:		/* low from the trigger until the count ends */
-		return ch->stopped || d >= n;
 	case 2:		/* low for the last clock of each period */
-		return ch->stopped || d % n != n - 1;
+		return d % n != n - 1;
 	case 3:
-		return ch->stopped || d % n < (n + 1) / 2;
+		return d % n < (n + 1) / 2;
 	default:	/* low for one clock */
-		return ch->stopped || d != n;
+		return d != n;
 	}
 }
 
@@ -102,41 +101,35 @@ static void pulse(struct vhm_irqchip *chip)
 	vhm_irq_line(chip, VHM_IRQ_SRC_PIT, 0, false);
 }
 
-static void tick(struct vhm_irqchip *chip, u32 n)
+/* Before creation, reinject is off. */
+void vhm_pit_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins)
 {
 	struct vhm_pit *pit = &chip->pit;
 
-	if (READ_ONCE(pit->reinject) && atomic_read(&pit->pending) < PIT_MAX_DEBT)
-		atomic_add(n, &pit->pending);
-	pulse(chip);
-}
-
-void vhm_pit_acked(struct vhm_irqchip *chip)
-{
-	struct vhm_pit *pit = &chip->pit;
-
-	if (READ_ONCE(pit->reinject) && atomic_dec_if_positive(&pit->pending) > 0)
+	if (READ_ONCE(pit->reinject) && pins && vhm_irq_of_pit(chip, ioapic, pins) &&
+	    atomic_dec_if_positive(&pit->pending) > 0)
 		pulse(chip);
 }
 
-void vhm_pit_rearm(struct vhm_irqchip *chip)
+void vhm_pit_opened(struct vhm_irqchip *chip, bool ioapic, u32 pins)
 {
-	atomic_set(&chip->pit.pending, 0);
+	if (pins && vhm_irq_of_pit(chip, ioapic, pins))
+		atomic_set(&chip->pit.pending, 0);
 }
 
 static u64 pit_timer_fn(struct vhm_irq_timer *t)
 {
 	struct vhm_pit *pit = &t->chip->pit;
-	u64 now = t->chip->ops->now(), late;
+	u64 n = 1;
 
-	if (!pit->period) {
-		tick(t->chip, 1);
-		return 0;
+	if (pit->period) {
+		n += (t->chip->ops->now() - pit->expires) / pit->period;
+		pit->expires += n * pit->period;
 	}
-	late = now > pit->expires ? (now - pit->expires) / pit->period : 0;
-	pit->expires += (late + 1) * pit->period;
-	tick(t->chip, late < PIT_MAX_DEBT ? late + 1 : PIT_MAX_DEBT);
-	return pit->expires;
+	if (READ_ONCE(pit->reinject) && atomic_read(&pit->pending) < PIT_MAX_DEBT)
+		atomic_add(min_t(u64, n, PIT_MAX_DEBT), &pit->pending);
+	pulse(t->chip);
+	return pit->period ? pit->expires : 0;
 }
 
 /* Channel 0 got a count or a new flag: start what its mode says. pit->lock. */
@@ -144,22 +137,18 @@ static void timer_restart(struct vhm_irqchip *chip)
 {
 	struct vhm_pit *pit = &chip->pit;
 	struct vhm_pit_channel *ch = &pit->ch[0];
-	u64 ns = ticks_to_ns(ch_count(ch));
-	u32 mode = ch_mode(ch);
+	u64 ns = mul_u64_u64_div_u64(ch_count(ch), NSEC_PER_SEC, PIT_HZ);
+	u8 mode = known_mode(ch->s.mode);
 
 	lockdep_assert_held(&pit->lock);
 	chip->ops->timer_cancel(pit->timer);
-	vhm_pit_rearm(chip);
-	/* Modes 1 and 5 wait for an edge of the gate, and this one is tied high. */
-	if (ch->s.mode == MODE_UNSET || mode == 1 || mode == 5 ||
-	    pit->flags & KVM_PIT_FLAGS_HPET_LEGACY)
+	atomic_set(&pit->pending, 0);
+	/* This gate is tied high: no edge of it ever comes. */
+	if (ch->s.mode == MODE_UNSET || gate_starts(mode) || pit->flags & KVM_PIT_FLAGS_HPET_LEGACY)
 		return;
-	pit->period = 0;
-	if (mode == 2 || mode == 3) {
-		if (ns < VHM_TIMER_MIN_PERIOD)
-			ns = VHM_TIMER_MIN_PERIOD;
-		pit->period = ns;
-	}
+	if (!gate_pauses(mode))
+		ns = max_t(u64, ns, VHM_TIMER_MIN_PERIOD);
+	pit->period = gate_pauses(mode) ? 0 : ns;
 	pit->expires = ch->s.count_load_time + ns;
 	chip->ops->timer_start(pit->timer, pit->expires);
 }
@@ -169,93 +158,68 @@ static void timer_restart(struct vhm_irqchip *chip)
 /* A whole count was written: 0 stands for 65536. pit->lock. */
 static void load(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u32 count)
 {
-	u32 mode = ch_mode(ch);
+	u64 now = chip->ops->now();
 
 	ch->s.count = count ? count : 0x10000;
-	ch->s.count_load_time = chip->ops->now();
+	ch->s.count_load_time = now;
 	ch->loaded = ch->s.mode != MODE_UNSET;
-	ch->stopped = !ch->s.gate || mode == 1 || mode == 5 ? ch->s.count_load_time : 0;
+	ch->stopped = !ch->s.gate || gate_starts(known_mode(ch->s.mode)) ? now : 0;
 	if (ch == &chip->pit.ch[0])
 		timer_restart(chip);
 }
 
-/* The gate of a channel moved: "Gate Pin Operations Summary". pit->lock. */
+/* The gate of a channel moved. pit->lock. */
 static void set_gate(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, bool gate)
 {
 	u64 now = chip->ops->now();
+	u8 mode = known_mode(ch->s.mode);
 
 	if (!!ch->s.gate == gate)
 		return;
 	ch->s.gate = gate;
-	switch (ch_mode(ch)) {
-	case 0:
-	case 4:		/* level: counts while high */
-		if (gate && ch->stopped)
-			ch->s.count_load_time += now - ch->stopped;
-		ch->stopped = gate ? 0 : now;
-		break;
-	case 1:
-	case 5:		/* rising edge: (re)starts the count */
-		if (!gate)
-			return;
-		ch->s.count_load_time = now;
+	if (gate) {
+		ch->s.count_load_time = gate_pauses(mode) ?
+					ch->s.count_load_time + now - ch->stopped : now;
 		ch->stopped = 0;
-		break;
-	default:	/* both */
-		ch->stopped = gate ? 0 : now;
-		if (gate)
-			ch->s.count_load_time = now;
+	} else if (!gate_starts(mode)) {
+		ch->stopped = now;
 	}
 }
 
-static void latch_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch)
+static void latch(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, bool count, bool status)
 {
-	if (ch->s.count_latched)
-		return;
-	ch->s.latched_count = ch_value(chip, ch);
-	ch->s.count_latched = ch->s.rw_mode & 3;
-}
-
-static void latch_status(struct vhm_irqchip *chip, struct vhm_pit_channel *ch)
-{
-	if (ch->s.status_latched)
-		return;
-	ch->s.status = ch_out(chip, ch) << 7 | (ch->loaded ? 0 : 0x40) |
-		       (ch->s.rw_mode & 3) << 4 | (ch->s.mode & 7) << 1 | (ch->s.bcd & 1);
-	ch->s.status_latched = 1;
+	if (count && !ch->s.count_latched) {
+		ch->s.latched_count = ch_value(chip, ch);
+		ch->s.count_latched = ch->s.rw_mode & 3;
+	}
+	if (status && !ch->s.status_latched) {
+		ch->s.status = ch_out(chip, ch) << 7 | (ch->loaded ? 0 : 0x40) |
+			       (ch->s.rw_mode & 3) << 4 | (ch->s.mode & 7) << 1 | (ch->s.bcd & 1);
+		ch->s.status_latched = 1;
+	}
 }
 
 static void write_control(struct vhm_irqchip *chip, u8 val)
 {
 	struct vhm_pit_channel *ch = chip->pit.ch;
-	u32 sel = val >> 6, access = val >> 4 & 3, i;
+	u32 i;
 
-	if (sel == 3) {		/* "Read-Back Command" */
-		for (i = 0; i < 3; i++) {
-			if (!(val & 2 << i))
-				continue;
-			if (!(val & 0x20))
-				latch_count(chip, &ch[i]);
-			if (!(val & 0x10))
-				latch_status(chip, &ch[i]);
-		}
+	if (val < 0xc0 && !(val & 0x30))	/* latching is reading back one count */
+		val = 0xd0 | 2 << (val >> 6);
+	if (val >= 0xc0) {			/* "Read-Back Command" */
+		for (i = 0; i < 3; i++)
+			if (val & 2 << i)
+				latch(chip, &ch[i], !(val & 0x20), !(val & 0x10));
 		return;
 	}
-	ch += sel;
-	if (access == RW_LATCH) {
-		latch_count(chip, ch);
-		return;
-	}
-	ch->s.rw_mode = access;
-	ch->s.read_state = access;
-	ch->s.write_state = access;
-	ch->s.mode = (val >> 1 & 7) > 5 ? (val >> 1 & 3) : (val >> 1 & 7);
+	ch += val >> 6;
+	ch->s.rw_mode = ch->s.read_state = ch->s.write_state = val >> 4 & 3;
+	ch->s.mode = known_mode(val >> 1);
 	ch->s.bcd = val & 1;
-	ch->s.count_latched = 0;
-	ch->s.status_latched = 0;
+	ch->s.count_latched = ch->s.status_latched = 0;
 	ch->loaded = false;
 	ch->stopped = ch->s.count_load_time = chip->ops->now();
-	if (sel == 0)
+	if (ch == chip->pit.ch)
 		chip->ops->timer_cancel(chip->pit.timer);
 }
 
@@ -281,84 +245,48 @@ static void write_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u8
 
 static u8 read_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch)
 {
+	u8 latched = ch->s.count_latched, state = latched ? latched : ch->s.read_state;
 	u16 val;
 
 	if (ch->s.status_latched) {
 		ch->s.status_latched = 0;
 		return ch->s.status;
 	}
-	switch (ch->s.count_latched) {
-	case RW_WORD:
-		ch->s.count_latched = RW_MSB;
-		return ch->s.latched_count;
-	case RW_LSB:
-		ch->s.count_latched = 0;
-		return ch->s.latched_count;
-	case RW_MSB:
-		ch->s.count_latched = 0;
-		return ch->s.latched_count >> 8;
-	}
-	val = ch_value(chip, ch);
-	switch (ch->s.read_state) {
-	case RW_WORD:
-		ch->s.read_state = RW_WORD_MSB;
-		return val;
-	case RW_WORD_MSB:
-		ch->s.read_state = RW_WORD;
-		return val >> 8;
-	case RW_MSB:
-		return val >> 8;
-	default:
-		return val;
-	}
-}
-
-static u8 read_speaker(struct vhm_irqchip *chip)
-{
-	struct vhm_pit *pit = &chip->pit;
-	bool data = pit->flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON;
-	/* DRAM refresh request: toggles about every 15 us. */
-	bool refresh = chip->ops->now() >> 14 & 1;
-
-	return (pit->ch[2].s.gate ? 1 : 0) | data << 1 | refresh << 4 |
-	       ch_out(chip, &pit->ch[2]) << 5;
-}
-
-static void write_speaker(struct vhm_irqchip *chip, u8 val)
-{
-	if (val & 2)
-		chip->pit.flags |= KVM_PIT_FLAGS_SPEAKER_DATA_ON;
-	else
-		chip->pit.flags &= ~KVM_PIT_FLAGS_SPEAKER_DATA_ON;
-	set_gate(chip, &chip->pit.ch[2], val & 1);
+	val = latched ? ch->s.latched_count : ch_value(chip, ch);
+	if (latched)
+		ch->s.count_latched = state == RW_WORD ? RW_MSB : 0;
+	else if (state >= RW_WORD)
+		ch->s.read_state = state == RW_WORD ? RW_WORD_MSB : RW_WORD;
+	return state == RW_MSB || state == RW_WORD_MSB ? val >> 8 : val;
 }
 
 u8 vhm_pit_read(struct vhm_irqchip *chip, u16 port)
 {
-	unsigned long flags;
-	u8 val = 0;
+	struct vhm_pit *pit = &chip->pit;
 
-	raw_spin_lock_irqsave(&chip->pit.lock, flags);
-	if (port == 0x61)
-		val = read_speaker(chip);
-	else if ((port & 3) != 3)
-		val = read_count(chip, &chip->pit.ch[port & 3]);
-	raw_spin_unlock_irqrestore(&chip->pit.lock, flags);
-	return val;
+	guard(vhm_raw)(&pit->lock);
+	if (port != 0x61)
+		return (port & 3) == 3 ? 0 : read_count(chip, &pit->ch[port & 3]);
+	/* Bit 4, DRAM refresh request, toggles about every 15 us. */
+	return (pit->ch[2].s.gate ? 1 : 0) | (pit->flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON ? 2 : 0) |
+	       (chip->ops->now() >> 14 & 1) << 4 | ch_out(chip, &pit->ch[2]) << 5;
 }
 
 void vhm_pit_write(struct vhm_irqchip *chip, u16 port, u8 val)
 {
-	unsigned long flags;
+	struct vhm_pit *pit = &chip->pit;
 
-	raw_spin_lock_irqsave(&chip->pit.lock, flags);
-	if (port == 0x61)
-		write_speaker(chip, val);
-	else if ((port & 3) == 3)
+	guard(vhm_raw)(&pit->lock);
+	if (port == 0x61) {
+		pit->flags &= ~KVM_PIT_FLAGS_SPEAKER_DATA_ON;
+		if (val & 2)
+			pit->flags |= KVM_PIT_FLAGS_SPEAKER_DATA_ON;
+		set_gate(chip, &pit->ch[2], val & 1);
+	} else if ((port & 3) == 3) {
 		write_control(chip, val);
-	else
-		write_count(chip, &chip->pit.ch[port & 3], val);
-	raw_spin_unlock_irqrestore(&chip->pit.lock, flags);
+	} else {
+		write_count(chip, &pit->ch[port & 3], val);
+	}
 }
 
 /* ---- life and state -------------------------------------------------------------------------- */
@@ -366,7 +294,6 @@ void vhm_pit_write(struct vhm_irqchip *chip, u16 port, u8 val)
 int vhm_pit_create(struct vhm_irqchip *chip, struct vhm_irq_timer *timer, u32 flags)
 {
 	struct vhm_pit *pit = &chip->pit;
-	u64 now = chip->ops->now();
 	int i;
 
 	if (chip->has_pit)
@@ -379,56 +306,44 @@ int vhm_pit_create(struct vhm_irqchip *chip, struct vhm_irq_timer *timer, u32 fl
 	timer->chip = chip;
 	pit->speaker = flags & KVM_PIT_SPEAKER_DUMMY;
 	pit->reinject = true;
-	vhm_pit_rearm(chip);
-	for (i = 0; i < 3; i++) {
-		pit->ch[i].s.mode = MODE_UNSET;
-		pit->ch[i].s.gate = i != 2;
-		pit->ch[i].s.count = 0x10000;
-		pit->ch[i].s.count_load_time = now;
-	}
-	/* All of the above first: pairs with vhm_has_pit(). */
+	for (i = 0; i < 3; i++)
+		pit->ch[i].s = (struct kvm_pit_channel_state) {
+			.mode = MODE_UNSET, .gate = i != 2, .count = 0x10000,
+			.count_load_time = chip->ops->now(),
+		};
+	/* All of the above first: pairs with is_pit(). */
 	smp_store_release(&chip->has_pit, true);
 	return 0;
 }
 
-void vhm_pit_destroy(struct vhm_irqchip *chip)
-{
-	if (chip->has_pit)
-		chip->ops->timer_cancel(chip->pit.timer);
-}
-
 void vhm_pit_get(struct vhm_irqchip *chip, struct kvm_pit_state2 *s)
 {
-	unsigned long flags;
 	int i;
 
 	memset(s, 0, sizeof(*s));
-	raw_spin_lock_irqsave(&chip->pit.lock, flags);
+	guard(vhm_raw)(&chip->pit.lock);
 	for (i = 0; i < 3; i++)
 		s->channels[i] = chip->pit.ch[i].s;
 	s->flags = chip->pit.flags;
-	raw_spin_unlock_irqrestore(&chip->pit.lock, flags);
 }
 
 void vhm_pit_set(struct vhm_irqchip *chip, const struct kvm_pit_state2 *s)
 {
-	unsigned long flags;
 	int i;
 
-	raw_spin_lock_irqsave(&chip->pit.lock, flags);
+	guard(vhm_raw)(&chip->pit.lock);
 	chip->pit.flags = s->flags & (KVM_PIT_FLAGS_HPET_LEGACY | KVM_PIT_FLAGS_SPEAKER_DATA_ON);
 	/* Counting starts over: the times in the state are another host's. */
 	for (i = 0; i < 3; i++) {
 		chip->pit.ch[i].s = s->channels[i];
 		load(chip, &chip->pit.ch[i], s->channels[i].count);
 	}
-	raw_spin_unlock_irqrestore(&chip->pit.lock, flags);
 }
 
 void vhm_pit_set_reinject(struct vhm_irqchip *chip, bool on)
 {
 	if (READ_ONCE(chip->pit.reinject) == on)
 		return;
-	vhm_pit_rearm(chip);
+	atomic_set(&chip->pit.pending, 0);
 	WRITE_ONCE(chip->pit.reinject, on);
 }

@@ -219,7 +219,6 @@ static void step(struct input *in)
 		break;
 	case 9:
 		off = take_bytes(in, 1);
-		vhm_irq_watch_ack(&board.chip, off & 31, off & 0x80);
 		vhm_irq_line(&board.chip, off >> 5 & 1, off & 31, op & 0x10);
 		break;
 	case 10:
@@ -258,7 +257,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	unsigned int i;
 
 	board_init(CPUS, KVM_PIT_SPEAKER_DUMMY);
-	board.lower_on_ack = true;
 	while (in.left) {
 		step(&in);
 		for (i = 0; i < CPUS; i++)

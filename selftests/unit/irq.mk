@@ -5,8 +5,10 @@ IRQ_SRCS := $(addprefix ../../kmod/irq/,lapic.c lapic_timer.c ioapic.c pic.c pit
 IRQ_TESTS := irq_lapic irq_timer irq_ipi irq_ioapic irq_pic irq_pit irq_route
 
 UNIT_TESTS += $(IRQ_TESTS)
-$(foreach t,$(IRQ_TESTS),$(eval $(t)_SRCS := $(t).c irq_board.c $(IRQ_SRCS) $(KTAP)))
+$(foreach t,$(IRQ_TESTS),$(eval $(t)_SRCS := $(t).c irq_board.c $(IRQ_SRCS) $(KTAP)) \
+	$(eval $(t)_CFLAGS := -I.))
 
 FUZZ_TARGETS += fuzz_irq
 fuzz_irq_SRCS := fuzz_irq.c irq_board.c $(IRQ_SRCS)
+fuzz_irq_CFLAGS := -I.
 fuzz_irq_RUN := -max_len=512

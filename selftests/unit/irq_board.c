@@ -51,11 +51,6 @@ static void op_sipi(struct vhm_lapic *lapic, u8 vector)
 	cpu_of(lapic)->sipi_vector = vector;
 }
 
-static void op_smi(struct vhm_lapic *lapic)
-{
-	cpu_of(lapic)->smis++;
-}
-
 static u64 op_guest_tsc(struct vhm_lapic *lapic)
 {
 	(void)lapic;
@@ -68,14 +63,6 @@ static u64 op_tsc_to_ns(struct vhm_lapic *lapic, u64 ticks)
 	return ticks / 2 + (ticks & 1);
 }
 
-static void op_irq_ack(struct vhm_irqchip *chip, u32 gsi)
-{
-	board.acks++;
-	board.ack_gsi = gsi;
-	if (board.lower_on_ack)
-		vhm_irq_line(chip, VHM_IRQ_SRC_RESAMPLE, gsi, false);
-}
-
 static const struct vhm_irq_ops ops = {
 	.now = op_now,
 	.timer_start = op_timer_start,
@@ -84,10 +71,8 @@ static const struct vhm_irq_ops ops = {
 	.nmi = op_nmi,
 	.init_vcpu = op_init,
 	.sipi = op_sipi,
-	.smi = op_smi,
 	.guest_tsc = op_guest_tsc,
 	.tsc_to_ns = op_tsc_to_ns,
-	.irq_ack = op_irq_ack,
 };
 
 void board_init(unsigned int n_cpus, u32 pit_flags)
@@ -165,6 +150,11 @@ u32 rd(u32 off)
 void wr(u32 off, u32 val)
 {
 	vhm_lapic_write(cpu(0), off, 4, val);
+}
+
+bool deliver(unsigned int i, u8 vector, bool level)
+{
+	return vhm_irq_msi(&board.chip, 0xfee00000 | i << 12, vector | (level ? 0x8000 : 0));
 }
 
 int take(unsigned int i)

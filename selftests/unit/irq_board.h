@@ -18,7 +18,7 @@ struct board_timer {
 struct board_cpu {
 	struct vhm_lapic lapic;
 	struct board_timer timer;
-	unsigned int kicks, nmis, inits, sipis, smis;
+	unsigned int kicks, nmis, inits, sipis;
 	u8 sipi_vector;
 };
 
@@ -27,9 +27,6 @@ struct board {
 	struct board_timer pit;
 	struct board_cpu *cpu[BOARD_CPUS];
 	unsigned int n_cpus;
-	unsigned int acks;	/* ops->irq_ack calls */
-	u32 ack_gsi;
-	bool lower_on_ack;	/* as a resampler: lower the line it hears of */
 	u64 now;		/* ns; the guest's TSC runs at twice that */
 	unsigned int timer_starts, timer_cancels, timer_expiries;
 };
@@ -46,6 +43,8 @@ void board_run(u64 until);
 u32 rd(u32 off);
 void wr(u32 off, u32 val);
 struct vhm_lapic *cpu(unsigned int i);
+/** deliver: a fixed interrupt to the CPU with that id; true: taken. */
+bool deliver(unsigned int i, u8 vector, bool level);
 /** take: ack and, when vec is what came, true. */
 int take(unsigned int i);
 

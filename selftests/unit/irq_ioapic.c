@@ -190,35 +190,14 @@ TEST(sources_are_ored)
 	board_init(1, 0);
 	rte(18, 0, LEVEL | 0x51);
 	line(18, true);
-	vhm_irq_line(&board.chip, VHM_IRQ_SRC_RESAMPLE, 18, true);
+	vhm_irq_line(&board.chip, VHM_IRQ_SRC_PIT, 18, true);
 	CHECK_EQ(take(0), 0x51);
 	line(18, false);
 	eoi(0);
 	CHECK_EQ(take(0), 0x51);		/* the other one still pulls */
-	vhm_irq_line(&board.chip, VHM_IRQ_SRC_RESAMPLE, 18, false);
+	vhm_irq_line(&board.chip, VHM_IRQ_SRC_PIT, 18, false);
 	eoi(0);
 	CHECK_EQ(take(0), -1);
-	board_exit();
-}
-
-TEST(resample)
-{
-	board_init(1, 0);
-	rte(18, 0, LEVEL | 0x51);
-	vhm_irq_watch_ack(&board.chip, 18, true);
-	board.lower_on_ack = true;
-	vhm_irq_line(&board.chip, VHM_IRQ_SRC_RESAMPLE, 18, true);
-	CHECK_EQ(take(0), 0x51);
-	CHECK_EQ(board.acks, 0);
-	eoi(0);
-	CHECK_EQ(board.acks, 1);
-	CHECK_EQ(board.ack_gsi, 18);
-	CHECK_EQ(take(0), -1);			/* lowered before it was looked at again */
-	vhm_irq_watch_ack(&board.chip, 18, false);
-	vhm_irq_line(&board.chip, VHM_IRQ_SRC_RESAMPLE, 18, true);
-	CHECK_EQ(take(0), 0x51);
-	eoi(0);
-	CHECK_EQ(board.acks, 1);
 	board_exit();
 }
 

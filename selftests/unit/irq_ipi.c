@@ -160,8 +160,7 @@ TEST(delivery_modes)
 	board_init(3, 0);
 	ipi(1, 0x400);
 	CHECK_EQ(board.cpu[1]->nmis, 1);
-	ipi(1, 0x200);
-	CHECK_EQ(board.cpu[1]->smis, 1);
+	ipi(1, 0x200);			/* SMI: taken, and nothing comes of it */
 	ipi(1, 0x4500);
 	CHECK_EQ(board.cpu[1]->inits, 1);
 	ipi(1, 0xc500);			/* INIT, level, assert */

@@ -10,7 +10,7 @@
 
 static void give(u8 vec)
 {
-	CHECK(vhm_lapic_deliver(cpu(0), vec, false));
+	CHECK(deliver(0, vec, false));
 }
 
 TEST(reset_values)
@@ -39,9 +39,9 @@ TEST(reset_values)
 TEST(init_keeps_id_and_base)
 {
 	board_init(1, 0);
+	give(0x50);
 	wr(0x20, 7u << 24);
 	wr(0x320, 0x30);
-	give(0x50);
 	vhm_lapic_reset(cpu(0), true);
 	CHECK_EQ(rd(0x20), 7u << 24);
 	CHECK_EQ(rd(0x320), 0x10000);
@@ -103,7 +103,7 @@ TEST(one_interrupt)
 	CHECK_EQ(ISR(0x41), 1);
 	CHECK_EQ(rd(0xa0), 0x40);
 	CHECK_EQ(vhm_irq_pending(cpu(0)), -1);
-	CHECK_EQ(vhm_lapic_highest_isr(cpu(0)), 0x41);
+	CHECK_EQ(cpu(0)->isr_top, 0x41);
 	wr(0xb0, 0);
 	CHECK_EQ(ISR(0x41), 0);
 	CHECK_EQ(rd(0xa0), 0);
@@ -185,7 +185,7 @@ TEST(software_disable)
 	CHECK_EQ(rd(0x320), 0x10030);
 	wr(0x320, 0x30);
 	CHECK_EQ(rd(0x320), 0x10030);
-	CHECK(!vhm_lapic_deliver(cpu(0), 0x42, false));
+	CHECK(!deliver(0, 0x42, false));
 	CHECK_EQ(take(0), 0x41);	/* what was accepted is held */
 	wr(0xf0, 0x1ff);
 	wr(0x320, 0x30);
@@ -197,7 +197,7 @@ TEST(errors)
 {
 	board_init(1, 0);
 	wr(0x370, 0xfe);
-	CHECK(!vhm_lapic_deliver(cpu(0), 0x0f, false));
+	CHECK(!deliver(0, 0x0f, false));
 	CHECK_EQ(rd(0x280), 0);		/* not before a write */
 	wr(0x280, 0);
 	CHECK_EQ(rd(0x280), 0x40);
@@ -269,7 +269,7 @@ TEST(disabled_apic)
 	CHECK_EQ(rd(0x30), 0xffffffff);
 	CHECK_EQ(vhm_lapic_read(cpu(0), 0x30, 8), ~0ULL);
 	CHECK_EQ(vhm_lapic_read(cpu(0), 0x30, 1), 0xff);
-	CHECK(!vhm_lapic_deliver(cpu(0), 0x42, false));
+	CHECK(!deliver(0, 0x42, false));
 	CHECK_EQ(vhm_irq_pending(cpu(0)), -1);
 	board_exit();
 }
@@ -373,7 +373,7 @@ TEST(state_round_trip)
 	wr(0x360, 0x400);
 	give(0x91);
 	CHECK_EQ(take(0), 0x91);
-	vhm_lapic_deliver(cpu(0), 0xa2, true);
+	deliver(0, 0xa2, true);
 	give(0x33);
 	vhm_lapic_get(cpu(0), &a);
 	board_exit();
@@ -382,7 +382,7 @@ TEST(state_round_trip)
 	vhm_lapic_get(cpu(0), &b);
 	CHECK(!memcmp(&a, &b, sizeof(a)));
 	CHECK_EQ(TMR(0xa2), 1);
-	CHECK_EQ(vhm_lapic_highest_isr(cpu(0)), 0x91);
+	CHECK_EQ(cpu(0)->isr_top, 0x91);
 	CHECK_EQ(rd(0xa0), 0x90);
 	CHECK_EQ(take(0), 0xa2);
 	wr(0xb0, 0);
@@ -423,7 +423,7 @@ TEST(state_garbage)
 	CHECK_EQ(take(0), -1);
 	for (i = 0; i < 256; i++)
 		wr(0xb0, 0);
-	CHECK_EQ(vhm_lapic_highest_isr(cpu(0)), -1);
+	CHECK_EQ(cpu(0)->isr_top, -1);
 	wr(0x80, 0);
 	CHECK_EQ(take(0), 0xff);
 	CHECK_EQ(take(0), -1);
