@@ -17,6 +17,7 @@
 #include <linux/sched/signal.h>
 #include <linux/smp.h>
 #include <linux/vtime.h>
+#include <asm/tsc.h>
 #include <trace/events/ipi.h>
 
 #include "host.h"
@@ -125,11 +126,16 @@ static int section(struct vhm_vcpu *vcpu)
 	r = vhm_ops->section_enter(vcpu);
 	if (unlikely(r))
 		goto out;
+	if (unlikely(vcpu->last_cpu != vcpu->in_section)) {
+		vcpu->last_cpu = vcpu->in_section;
+		/* what the guest's clock page says holds for the TSC of the CPU before */
+		if (check_tsc_unstable())
+			set_bit(VHM_REQ_CLOCK, &vcpu->requests);
+	}
 	vhm_fpu_enter(vcpu);
 	r = guest_loop(vcpu);
 	vhm_fpu_leave(vcpu);
 	vhm_ops->section_leave(vcpu);
-	vcpu->last_cpu = vcpu->in_section;
 out:
 	WRITE_ONCE(vcpu->in_section, -1);
 	/* the tick that may be pending now still counts as the guest's time */
@@ -345,6 +351,8 @@ static int enter(struct vhm_vcpu *vcpu)
 		return r;
 	if (!vcpu->vm->irqchip && run->cr8 != vcpu->cr8 && vhm_set_cr8(vcpu, run->cr8))
 		return -EINVAL;
+	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		vcpu->rflags |= X86_EFLAGS_TF;
 	r = vhm_complete_user(vcpu);
 	if (r != VHM_RESUME)
 		return r;
