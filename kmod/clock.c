@@ -35,87 +35,73 @@
 #define TOLERANCE_PPM	250	/* rates closer than this are the same */
 #define SYSTEM_TIME_ON	1ull
 
-struct vhm_clock {
-	u64 system_time;	/* [m] the MSR: address and enable bit */
-	u64 wall_clock;		/* [m] the MSR: address */
-	u64 tsc_adjust;		/* [m] IA32_TSC_ADJUST */
-	u32 version;		/* [m] of the page, even between updates */
-	bool stopped;		/* [m] tell the guest that the VMM stopped it */
-	u32 mul;		/* [m] ns = (ticks << shift) * mul >> 32 */
-	s8 shift;
-};
+/* The pvclock form of the TSC's rate: ns = (ticks << shift) * mul >> 32. */
+static u32 rate_mul;	/* written with one value only */
+static s8 rate_shift;
 
 /* ---- ticks and nanoseconds ----------------------------------------------- */
 
-/* The pvclock form of a rate: a shift, and a multiplier of 2^31 or more. */
-static void rate_to_scale(u32 khz, u32 *mul, s8 *shift)
+/* A shift, and a multiplier of 2^31 or more. */
+static void set_rate(void)
 {
-	u64 hz = (u64)khz * 1000;
+	u64 hz = (u64)tsc_khz * 1000;
+	s8 shift = 0;
 
-	*shift = 0;
 	for (; hz > 2 * NSEC_PER_SEC; hz >>= 1)
-		(*shift)--;
+		shift--;
 	for (; hz <= NSEC_PER_SEC; hz <<= 1)
-		(*shift)++;
-	*mul = div64_u64((u64)NSEC_PER_SEC << 32, hz);
+		shift++;
+	rate_shift = shift;
+	rate_mul = div64_u64((u64)NSEC_PER_SEC << 32, hz);
 }
 
-static u64 scale(u64 ticks, u32 mul, s8 shift)
+static u64 ticks_to_ns(u64 ticks)
 {
-	if (shift < 0)
-		ticks >>= -shift;
+	if (rate_shift < 0)
+		ticks >>= -rate_shift;
 	else
-		ticks = ticks >> (63 - shift) ? U64_MAX >> 1 : ticks << shift;
-	return mul_u64_u32_shr(ticks, mul, 32);
+		ticks = ticks >> (63 - rate_shift) ? U64_MAX >> 1 : ticks << rate_shift;
+	return mul_u64_u32_shr(ticks, rate_mul, 32);
 }
 
 u64 vhm_tsc_to_ns(struct vhm_vcpu *vcpu, u64 delta)
 {
-	return scale(delta, vcpu->clock->mul, vcpu->clock->shift);
+	return ticks_to_ns(delta);
 }
 
-/* One moment as TSC and as boot clock. The reads must not be torn apart. */
-static void now_pair(u64 *tsc, u64 *ns)
-{
-	unsigned long flags;
-
-	local_irq_save(flags);
-	*tsc = rdtsc_ordered();
-	*ns = ktime_get_boottime_ns();
-	local_irq_restore(flags);
-}
-
-static bool tsc_is_stable(void)
-{
-	return !check_tsc_unstable();
-}
-
-/* vm->clock_lock held: the VM's clock at host time tsc/ns, in ns. */
-static u64 vm_clock(struct vhm_vm *vm, u64 tsc, u64 ns)
-{
-	u32 mul;
-	s8 shift;
-
-	lockdep_assert_held(&vm->clock_lock);
-	if (tsc_is_stable()) {
-		rate_to_scale(tsc_khz, &mul, &shift);
-		/* another CPU's TSC may be a few ticks behind the base */
-		ns = vm->clock_ns + ((s64)(tsc - vm->clock_tsc) > 0 ?
-				     scale(tsc - vm->clock_tsc, mul, shift) : 0);
-	}
-	return ns + vm->clock_offset;
-}
-
-static u64 vm_clock_now(struct vhm_vm *vm, u64 *tsc)
+/* The VM's clock in ns, and the host's TSC of the same moment. Any context. */
+static u64 vm_clock(struct vhm_vm *vm, u64 *tsc)
 {
 	unsigned long flags;
 	u64 ns;
 
 	raw_spin_lock_irqsave(&vm->clock_lock, flags);
-	now_pair(tsc, &ns);
-	ns = vm_clock(vm, *tsc, ns);
+	*tsc = rdtsc_ordered();
+	if (check_tsc_unstable())
+		ns = ktime_get_boottime_ns();
+	else	/* another CPU's TSC may be a few ticks behind the base */
+		ns = vm->clock_ns + ticks_to_ns(max_t(s64, *tsc - vm->clock_tsc, 0));
+	ns += vm->clock_offset;
 	raw_spin_unlock_irqrestore(&vm->clock_lock, flags);
 	return ns;
+}
+
+static void set_vm_clock(struct vhm_vm *vm, u64 clock)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&vm->clock_lock, flags);
+	vm->clock_tsc = rdtsc_ordered();
+	vm->clock_ns = ktime_get_boottime_ns();
+	vm->clock_offset = clock - vm->clock_ns;
+	raw_spin_unlock_irqrestore(&vm->clock_lock, flags);
+}
+
+void vhm_vm_clock_init(struct vhm_vm *vm)
+{
+	raw_spin_lock_init(&vm->clock_lock);
+	set_rate();
+	set_vm_clock(vm, 0);
 }
 
 /* ---- the TSC ------------------------------------------------------------- */
@@ -146,27 +132,10 @@ static void set_offset(struct vhm_vcpu *vcpu, u64 offset)
 	update_all_clocks(vcpu->vm);
 }
 
-/* The guest's WRMSR of IA32_TSC: IA32_TSC_ADJUST moves by the same amount. */
-void vhm_set_guest_tsc(struct vhm_vcpu *vcpu, u64 tsc)
+void vhm_move_tsc(struct vhm_vcpu *vcpu, u64 by)
 {
-	u64 by = tsc - vhm_guest_tsc(vcpu);
-
-	vcpu->clock->tsc_adjust += by;
+	vcpu->msrs->tsc_adjust += by;
 	set_offset(vcpu, vcpu->st.tsc_offset + by);
-}
-
-u64 vhm_tsc_adjust(struct vhm_vcpu *vcpu)
-{
-	return vcpu->clock->tsc_adjust;
-}
-
-void vhm_set_tsc_adjust(struct vhm_vcpu *vcpu, u64 val, bool host)
-{
-	u64 by = val - vcpu->clock->tsc_adjust;
-
-	vcpu->clock->tsc_adjust = val;
-	if (!host)
-		set_offset(vcpu, vcpu->st.tsc_offset + by);
 }
 
 void vhm_sync_tsc(struct vhm_vcpu *vcpu, u64 tsc)
@@ -219,114 +188,59 @@ static bool tscs_match(struct vhm_vcpu *vcpu)
 	return true;
 }
 
-static void fill_page(struct vhm_vcpu *vcpu, struct pvclock_vcpu_time_info *p)
-{
-	struct vhm_clock *c = vcpu->clock;
-	u64 tsc;
-
-	p->system_time = vm_clock_now(vcpu->vm, &tsc);
-	p->tsc_timestamp = tsc + vcpu->st.tsc_offset;
-	p->tsc_to_system_mul = c->mul;
-	p->tsc_shift = c->shift;
-	if (tsc_is_stable() && tscs_match(vcpu))
-		p->flags |= PVCLOCK_TSC_STABLE_BIT;
-	if (c->stopped)
-		p->flags |= PVCLOCK_GUEST_STOPPED;
-	c->stopped = false;
-}
-
 /*
  * Odd version, contents, even version: the guest reads again while they
- * differ. A page outside RAM is the guest's mistake and goes unwritten. The
- * stopped flag is the guest's to clear, so one that is set stays.
+ * differ. Both structures begin with the version. A page outside RAM is the
+ * guest's mistake and goes unwritten.
  */
-static void write_page(struct vhm_vm *vm, u64 gpa, struct pvclock_vcpu_time_info *p)
+static void write_versioned(struct vhm_vm *vm, u64 gpa, void *data, u32 size)
 {
-	const u32 head = sizeof(p->version);
-	u32 odd = p->version - 1;
-	u8 flags;
+	u32 *version = data;
 
-	if (vhm_gpa_read(vm, gpa + offsetof(typeof(*p), flags), &flags, 1))
+	if (vhm_gpa_read(vm, gpa, version, sizeof(*version)))
 		return;
-	p->flags |= flags & PVCLOCK_GUEST_STOPPED;
-	if (vhm_gpa_write(vm, gpa, &odd, head))
+	*version = (*version | 1) + 2;	/* odd, and new to the guest */
+	if (vhm_gpa_write(vm, gpa, version, sizeof(*version)))
 		return;
 	smp_wmb();	/* pairs with the guest's read barriers between version and data */
-	if (vhm_gpa_write(vm, gpa + head, (u8 *)p + head, sizeof(*p) - head))
+	if (vhm_gpa_write(vm, gpa, data, size))
 		return;
 	smp_wmb();	/* as above */
-	vhm_gpa_write(vm, gpa, &p->version, head);
+	(*version)++;
+	vhm_gpa_write(vm, gpa, version, sizeof(*version));
 }
 
+/* The stopped flag is the guest's to clear, so one that is set stays. */
 void vhm_clock_update(struct vhm_vcpu *vcpu)
 {
-	struct vhm_clock *c = vcpu->clock;
-	struct pvclock_vcpu_time_info p = {};
+	u64 gpa = vcpu->msrs->system_time & ~SYSTEM_TIME_ON, tsc;
+	struct pvclock_vcpu_time_info p = { .tsc_to_system_mul = rate_mul, .tsc_shift = rate_shift };
 
-	if (!(c->system_time & SYSTEM_TIME_ON))
+	if (!(vcpu->msrs->system_time & SYSTEM_TIME_ON) ||
+	    vhm_gpa_read(vcpu->vm, gpa + offsetof(typeof(p), flags), &p.flags, 1))
 		return;
-	c->version += 2;
-	p.version = c->version;
-	fill_page(vcpu, &p);
-	write_page(vcpu->vm, c->system_time & ~SYSTEM_TIME_ON, &p);
+	p.flags &= PVCLOCK_GUEST_STOPPED;
+	p.system_time = vm_clock(vcpu->vm, &tsc);
+	p.tsc_timestamp = tsc + vcpu->st.tsc_offset;
+	if (!check_tsc_unstable() && tscs_match(vcpu))
+		p.flags |= PVCLOCK_TSC_STABLE_BIT;
+	if (vcpu->clock_stopped)
+		p.flags |= PVCLOCK_GUEST_STOPPED;
+	vcpu->clock_stopped = false;
+	write_versioned(vcpu->vm, gpa, &p, sizeof(p));
 }
 
 /* The wall clock when the VM's clock read 0; written once, at the guest's wish. */
-static void write_wall_clock(struct vhm_vm *vm, u64 gpa)
+void vhm_write_wall_clock(struct vhm_vm *vm, u64 gpa)
 {
 	struct pvclock_wall_clock w;
-	u32 version, nsec;
-	u64 tsc, ns;
-	int idx;
+	int idx = srcu_read_lock(&vm->srcu);
+	u64 tsc, ns = ktime_get_real_ns() - vm_clock(vm, &tsc);
 
-	idx = srcu_read_lock(&vm->srcu);
-	if (vhm_gpa_read(vm, gpa, &version, sizeof(version)))
-		goto out;
-	version = (version | 1) + 2;	/* odd, and new to the guest */
-	if (vhm_gpa_write(vm, gpa, &version, sizeof(version)))
-		goto out;
-	ns = ktime_get_real_ns() - vm_clock_now(vm, &tsc);
-	w.version = version;
-	w.sec = div_u64_rem(ns, NSEC_PER_SEC, &nsec);
-	w.nsec = nsec;
-	smp_wmb();	/* as in write_page() */
-	if (vhm_gpa_write(vm, gpa, &w, sizeof(w)))
-		goto out;
-	version++;
-	smp_wmb();	/* as above */
-	vhm_gpa_write(vm, gpa, &version, sizeof(version));
-out:
+	w.sec = div_u64_rem(ns, NSEC_PER_SEC, &w.nsec);
+	if (gpa)
+		write_versioned(vm, gpa, &w, sizeof(w));
 	srcu_read_unlock(&vm->srcu, idx);
-}
-
-/* vhm_clock_msr_set - process context, current->mm is the VM's. 0, or 1 for #GP. */
-int vhm_clock_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val)
-{
-	struct vhm_clock *c = vcpu->clock;
-
-	switch (index) {
-	case MSR_KVM_SYSTEM_TIME:
-	case MSR_KVM_SYSTEM_TIME_NEW:
-		c->system_time = val;
-		vhm_request(vcpu, VHM_REQ_CLOCK);
-		return 0;
-	case MSR_KVM_WALL_CLOCK:
-	case MSR_KVM_WALL_CLOCK_NEW:
-		c->wall_clock = val;
-		if (val)
-			write_wall_clock(vcpu->vm, val);
-		return 0;
-	default:
-		return 1;
-	}
-}
-
-int vhm_clock_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val)
-{
-	bool wall = index == MSR_KVM_WALL_CLOCK || index == MSR_KVM_WALL_CLOCK_NEW;
-
-	*val = wall ? vcpu->clock->wall_clock : vcpu->clock->system_time;
-	return 0;
 }
 
 /* ---- KVM_GET_CLOCK, KVM_SET_CLOCK, KVM_KVMCLOCK_CTRL --------------------- */
@@ -335,8 +249,8 @@ void vhm_get_clock(struct vhm_vm *vm, struct kvm_clock_data *c)
 {
 	u64 tsc;
 
-	*c = (struct kvm_clock_data){ .clock = vm_clock_now(vm, &tsc) };
-	if (!tsc_is_stable())
+	*c = (struct kvm_clock_data){ .clock = vm_clock(vm, &tsc) };
+	if (check_tsc_unstable())
 		return;
 	c->flags = KVM_CLOCK_TSC_STABLE | KVM_CLOCK_HOST_TSC | KVM_CLOCK_REALTIME;
 	c->host_tsc = tsc;
@@ -346,59 +260,22 @@ void vhm_get_clock(struct vhm_vm *vm, struct kvm_clock_data *c)
 int vhm_set_clock(struct vhm_vm *vm, const struct kvm_clock_data *c)
 {
 	u64 clock = c->clock, real = ktime_get_real_ns();
-	unsigned long flags;
 
 	if (c->flags & ~(KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC))
 		return -EINVAL;
 	/* time went on while the VM was on its way */
 	if (c->flags & KVM_CLOCK_REALTIME && real > c->realtime)
 		clock += real - c->realtime;
-	raw_spin_lock_irqsave(&vm->clock_lock, flags);
-	now_pair(&vm->clock_tsc, &vm->clock_ns);
-	vm->clock_offset = clock - vm->clock_ns;
-	raw_spin_unlock_irqrestore(&vm->clock_lock, flags);
+	set_vm_clock(vm, clock);
 	update_all_clocks(vm);
 	return 0;
 }
 
 int vhm_kvmclock_ctrl(struct vhm_vcpu *vcpu)
 {
-	if (!(vcpu->clock->system_time & SYSTEM_TIME_ON))
+	if (!(vcpu->msrs->system_time & SYSTEM_TIME_ON))
 		return -EINVAL;
-	vcpu->clock->stopped = true;
+	vcpu->clock_stopped = true;
 	vhm_request(vcpu, VHM_REQ_CLOCK);
 	return 0;
-}
-
-/* ---- life ---------------------------------------------------------------- */
-
-int vhm_clock_alloc(struct vhm_vcpu *vcpu)
-{
-	vcpu->clock = kzalloc(sizeof(*vcpu->clock), GFP_KERNEL_ACCOUNT);
-	if (!vcpu->clock)
-		return -ENOMEM;
-	vcpu->tsc_khz = tsc_khz;
-	rate_to_scale(tsc_khz, &vcpu->clock->mul, &vcpu->clock->shift);
-	return 0;
-}
-
-void vhm_clock_free(struct vhm_vcpu *vcpu)
-{
-	kfree(vcpu->clock);
-	vcpu->clock = NULL;
-}
-
-/* Power-up. The TSC starts with the VM's first vCPU. */
-void vhm_clock_reset(struct vhm_vcpu *vcpu)
-{
-	vcpu->clock->tsc_adjust = 0;
-	vcpu->clock->system_time = vcpu->clock->wall_clock = 0;
-	vhm_sync_tsc(vcpu, 0);
-}
-
-void vhm_vm_clock_init(struct vhm_vm *vm)
-{
-	raw_spin_lock_init(&vm->clock_lock);
-	now_pair(&vm->clock_tsc, &vm->clock_ns);
-	vm->clock_offset = -vm->clock_ns;
 }

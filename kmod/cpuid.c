@@ -15,10 +15,13 @@
  * Instruction"; Intel SDM vol. 2, "CPUID--CPU Identification"; the kernel's
  * "KVM CPUID bits" and "The Definitive KVM API Documentation".
  */
+#include <linux/bitops.h>
 #include <linux/kvm_para.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
+#include <asm/fpu/types.h>
+#include <asm/msr-index.h>
 #include <asm/processor.h>
 #include <asm/processor-flags.h>
 
@@ -50,9 +53,7 @@
  * passed on, those in force are set whether the host has them or not.
  */
 struct leaf_row {
-	u32 fn;
-	u32 index;
-	u32 flags;
+	u32 fn, index, flags;
 	struct { u32 mask, force; } reg[4];	/* eax ebx ecx edx */
 };
 
@@ -118,33 +119,37 @@ static const struct leaf_row leaves[] = {
 
 /*
  * Features to take away when a guest cannot have the CR4 and XCR0 bits they
- * live by; and CR4 bits that a guest may set only if its CPUID has the feature
- * (only: of several bits in a row, the one that counts).
+ * live by; and CR4 and EFER bits that a guest may set only if its CPUID has the
+ * feature (only: of several bits in a row, the one that counts).
  */
 struct dep_row {
 	u32 fn;
 	u8 reg;
-	u32 bits;
-	u64 cr4, xcr0;
 	bool gates;
+	u32 bits;
+	u64 cr4, xcr0, efer;
 };
 
+#define GATE(fn, reg, feature, ...) { fn, VHM_CPUID_##reg, true, F(feature), __VA_ARGS__ }
+#define NEEDS(fn, reg, ...) { fn, VHM_CPUID_##reg, false, __VA_ARGS__ }
+#define NEEDS_YMM(fn, reg, bits) NEEDS(fn, reg, bits, 0, XFEATURE_MASK_YMM)
+#define NEEDS_512(fn, reg, bits) NEEDS(fn, reg, bits, 0, XFEATURE_MASK_AVX512)
+
 static const struct dep_row deps[] = {
-	{ 0x1, VHM_CPUID_ECX, F(PCID), X86_CR4_PCIDE, 0, true },
-	{ 0x1, VHM_CPUID_ECX, F(XSAVE), X86_CR4_OSXSAVE, VHM_XCR0_FP, true },
-	{ 0x1, VHM_CPUID_ECX, F(AVX) | F(FMA) | F(F16C), 0, VHM_XCR0_YMM },
-	{ 0x7, VHM_CPUID_EBX, F(FSGSBASE), X86_CR4_FSGSBASE, 0, true },
-	{ 0x7, VHM_CPUID_EBX, F(SMEP), X86_CR4_SMEP, 0, true },
-	{ 0x7, VHM_CPUID_EBX, F(SMAP), X86_CR4_SMAP, 0, true },
-	{ 0x7, VHM_CPUID_EBX, F(INVPCID), X86_CR4_PCIDE },
-	{ 0x7, VHM_CPUID_EBX, F(AVX2), 0, VHM_XCR0_YMM },
-	{ 0x7, VHM_CPUID_EBX, F_7B_512, 0, VHM_XCR0_AVX512 },
-	{ 0x7, VHM_CPUID_ECX, F(UMIP), X86_CR4_UMIP, 0, true },
-	{ 0x7, VHM_CPUID_ECX, F(LA57), X86_CR4_LA57, 0, true },
-	{ 0x7, VHM_CPUID_ECX, F(VAES) | F(VPCLMULQDQ), 0, VHM_XCR0_YMM },
-	{ 0x7, VHM_CPUID_ECX, F_7C_512, 0, VHM_XCR0_AVX512 },
-	{ 0x7, VHM_CPUID_EDX, F_7D_512, 0, VHM_XCR0_AVX512 },
-	{ 0x80000001, VHM_CPUID_ECX, F(XOP) | F(FMA4), 0, VHM_XCR0_YMM },
+	GATE(0x1, ECX, PCID, X86_CR4_PCIDE),
+	GATE(0x1, ECX, XSAVE, X86_CR4_OSXSAVE, XFEATURE_MASK_FP),
+	GATE(0x7, EBX, FSGSBASE, X86_CR4_FSGSBASE),
+	GATE(0x7, EBX, SMEP, X86_CR4_SMEP), GATE(0x7, EBX, SMAP, X86_CR4_SMAP),
+	GATE(0x7, ECX, UMIP, X86_CR4_UMIP), GATE(0x7, ECX, LA57, X86_CR4_LA57),
+	GATE(0x80000001, EDX, LM, 0, 0, EFER_LME | EFER_LMA),
+	GATE(0x80000001, EDX, NX, 0, 0, EFER_NX),
+	GATE(0x80000001, EDX, FXSR_OPT, 0, 0, EFER_FFXSR),
+	NEEDS(0x7, EBX, F(INVPCID), X86_CR4_PCIDE),
+	NEEDS_YMM(0x1, ECX, F(AVX) | F(FMA) | F(F16C)),
+	NEEDS_YMM(0x7, EBX, F(AVX2)),
+	NEEDS_YMM(0x7, ECX, F(VAES) | F(VPCLMULQDQ)),
+	NEEDS_YMM(0x80000001, ECX, F(XOP) | F(FMA4)),
+	NEEDS_512(0x7, EBX, F_7B_512), NEEDS_512(0x7, ECX, F_7C_512), NEEDS_512(0x7, EDX, F_7D_512),
 };
 
 static u32 *reg_of(struct kvm_cpuid_entry2 *e, int reg)
@@ -152,115 +157,81 @@ static u32 *reg_of(struct kvm_cpuid_entry2 *e, int reg)
 	return &e->eax + reg;
 }
 
-static struct kvm_cpuid_entry2 host_leaf(u32 fn, u32 index, u32 flags)
-{
-	struct kvm_cpuid_entry2 e = { .function = fn, .index = index, .flags = flags };
+struct builder {
+	struct kvm_cpuid_entry2 *e;	/* room for VHM_MAX_CPUID, more than there can be */
+	u32 n;
+};
 
-	cpuid_count(fn, index, &e.eax, &e.ebx, &e.ecx, &e.edx);
+static struct kvm_cpuid_entry2 *add(struct builder *b, u32 fn, u32 index, u32 flags)
+{
+	struct kvm_cpuid_entry2 *e = &b->e[b->n++];
+
+	*e = (struct kvm_cpuid_entry2){ .function = fn, .index = index, .flags = flags };
+	cpuid_count(fn, index, &e->eax, &e->ebx, &e->ecx, &e->edx);
 	return e;
 }
 
-/* Numbers, not masks: maximum leaves and address widths. */
-static void set_limits(struct kvm_cpuid_entry2 *e)
+/* Beyond its last leaf the host answers with something else. */
+static bool host_lacks(u32 fn)
 {
-	switch (e->function) {
-	case 0x0:
-		e->eax = min(e->eax, BASIC_MAX);
-		break;
-	case EXT_LEAF:
-		e->eax = min(e->eax, EXT_MAX);
-		break;
-	case 0x80000008:
-		e->eax = vhm_caps.maxphyaddr |
-			 (vhm_caps.cr4 & X86_CR4_LA57 ? 57 : 48) << 8;
-		break;
-	}
-}
-
-static void apply_deps(struct kvm_cpuid_entry2 *e)
-{
-	const struct dep_row *d;
-
-	if (e->index)
-		return;
-	for (d = deps; d < deps + ARRAY_SIZE(deps); d++)
-		if (d->fn == e->function &&
-		    ((d->cr4 & ~vhm_caps.cr4) || (d->xcr0 & ~vhm_caps.xcr0)))
-			*reg_of(e, d->reg) &= ~d->bits;
-}
-
-struct builder {
-	struct kvm_cpuid_entry2 *e;
-	u32 n;			/* entries made; beyond VHM_MAX_CPUID none is stored */
-};
-
-static void add(struct builder *b, struct kvm_cpuid_entry2 e)
-{
-	if (!WARN_ON_ONCE(b->n == VHM_MAX_CPUID))
-		b->e[b->n++] = e;
+	return fn > cpuid_eax(fn & EXT_LEAF);
 }
 
 static void add_row(struct builder *b, const struct leaf_row *row)
 {
-	struct kvm_cpuid_entry2 e = host_leaf(row->fn, row->index, row->flags);
-	u32 max = cpuid_eax(row->fn & EXT_LEAF);
+	struct kvm_cpuid_entry2 *e;
+	const struct dep_row *d;
 	int r;
 
-	/* beyond its last leaf the host answers with something else */
-	if (row->fn > max)
+	if (host_lacks(row->fn))
 		return;
+	e = add(b, row->fn, row->index, row->flags);
 	for (r = 0; r < 4; r++)
-		*reg_of(&e, r) = (*reg_of(&e, r) & row->reg[r].mask) | row->reg[r].force;
-	set_limits(&e);
-	apply_deps(&e);
-	add(b, e);
+		*reg_of(e, r) = (*reg_of(e, r) & row->reg[r].mask) | row->reg[r].force;
+	for (d = deps; d < deps + ARRAY_SIZE(deps); d++)
+		if (d->fn == row->fn && !row->index &&
+		    (d->cr4 & ~vhm_caps.cr4 || d->xcr0 & ~vhm_caps.xcr0))
+			*reg_of(e, d->reg) &= ~d->bits;
+	/* numbers, not masks: maximum leaves and address widths */
+	if (row->fn == 0x0)
+		e->eax = min(e->eax, BASIC_MAX);
+	else if (row->fn == EXT_LEAF)
+		e->eax = min(e->eax, EXT_MAX);
+	else if (row->fn == 0x80000008)
+		e->eax = vhm_caps.maxphyaddr | (vhm_caps.cr4 & X86_CR4_LA57 ? 57 : 48) << 8;
 }
 
 /* Cache parameters: a list that ends with type 0. */
 static void add_caches(struct builder *b, u32 fn)
 {
-	struct kvm_cpuid_entry2 e;
 	u32 i = 0;
 
-	if (fn > cpuid_eax(fn & EXT_LEAF))
+	if (host_lacks(fn))
 		return;
-	do {
-		e = host_leaf(fn, i++, INDEXED);
-		add(b, e);
-	} while (e.eax & 0x1f && i < 16);
+	while (add(b, fn, i++, INDEXED)->eax & 0x1f && i < 16)
+		;
 }
 
 static void add_xsave(struct builder *b)
 {
-	u64 xcr0 = vhm_caps.xcr0;
-	struct kvm_cpuid_entry2 e;
-	int i;
+	unsigned long xcr0 = vhm_caps.xcr0, i = FIRST_EXTENDED_XFEATURE;
+	struct kvm_cpuid_entry2 *e;
 
 	if (!xcr0)
 		return;
-	add(b, (struct kvm_cpuid_entry2){
-		.function = 0xd, .flags = INDEXED, .eax = xcr0, .edx = xcr0 >> 32,
-		.ebx = vhm_xsave_size(), .ecx = vhm_xsave_size() });
-	e = host_leaf(0xd, 1, INDEXED);
-	e.eax &= F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1);
-	e.ebx = e.eax & F(XSAVEC) ? vhm_xstate_bytes(xcr0, true) : 0;
-	e.ecx = e.edx = 0;
-	add(b, e);
-	for (i = 2; i < VHM_XCR0_MAX - 1; i++) {
-		if (!(xcr0 & BIT_ULL(i)))
-			continue;
-		e = host_leaf(0xd, i, INDEXED);
-		e.ecx &= BIT(1);	/* aligned in compacted format */
-		e.edx = 0;
-		add(b, e);
+	e = add(b, 0xd, 0, INDEXED);
+	e->eax = xcr0;
+	e->edx = xcr0 >> 32;
+	e->ebx = e->ecx = vhm_xsave_size();
+	e = add(b, 0xd, 1, INDEXED);
+	e->eax &= F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1);
+	e->ebx = e->eax & F(XSAVEC) ? vhm_xstate_bytes(xcr0, true) : 0;
+	e->ecx = e->edx = 0;
+	for_each_set_bit_from(i, &xcr0, VHM_XCR0_MAX - 1) {
+		e = add(b, 0xd, i, INDEXED);
+		e->ecx &= BIT(1);	/* aligned in compacted format */
+		e->edx = 0;
 	}
-}
-
-static void add_pv(struct builder *b)
-{
-	add(b, (struct kvm_cpuid_entry2){ .function = KVM_LEAF, .eax = KVM_LEAF + 1,
-					  .ebx = PV_EBX, .ecx = PV_ECX, .edx = PV_EDX });
-	add(b, (struct kvm_cpuid_entry2){ .function = KVM_LEAF + 1, .eax = PV_FEATURES });
 }
 
 static void build(struct builder *b)
@@ -274,29 +245,34 @@ static void build(struct builder *b)
 	if (cpuid_ecx(0x80000001) & F(TOPOEXT))
 		add_caches(b, 0x8000001d);
 	add_xsave(b);
-	add_pv(b);
+	b->e[b->n++] = (struct kvm_cpuid_entry2){ .function = KVM_LEAF, .eax = KVM_LEAF + 1,
+						  .ebx = PV_EBX, .ecx = PV_ECX, .edx = PV_EDX };
+	b->e[b->n++] = (struct kvm_cpuid_entry2){ .function = KVM_LEAF + 1, .eax = PV_FEATURES };
+}
+
+/* Hand a table out; the VMM must have room for it, and for @least entries. */
+static int give(struct kvm_cpuid2 __user *u, const struct kvm_cpuid_entry2 *e, u32 n, u32 least)
+{
+	u32 room;
+
+	if (get_user(room, &u->nent))
+		return -EFAULT;
+	if (room < max(n, least))
+		return -E2BIG;
+	return copy_to_user(u->entries, e, n * sizeof(*e)) || put_user(n, &u->nent) ? -EFAULT : 0;
 }
 
 int vhm_cpuid_supported(struct kvm_cpuid2 __user *u, bool emulated)
 {
-	struct builder b = {};
-	u32 room;
-	int r = 0;
+	struct builder b = { .e = kvcalloc(VHM_MAX_CPUID, sizeof(*b.e), GFP_KERNEL) };
+	int r;
 
-	if (get_user(room, &u->nent))
-		return -EFAULT;
-	if (!room)
-		return -E2BIG;
-	b.e = kvcalloc(VHM_MAX_CPUID, sizeof(*b.e), GFP_KERNEL);
 	if (!b.e)
 		return -ENOMEM;
 	/* no instruction is emulated that the CPU lacks: that list is empty */
 	if (!emulated)
 		build(&b);
-	if (room < b.n)
-		r = -E2BIG;
-	else if (copy_to_user(u->entries, b.e, b.n * sizeof(*b.e)) || put_user(b.n, &u->nent))
-		r = -EFAULT;
+	r = give(u, b.e, b.n, 1);
 	kvfree(b.e);
 	return r;
 }
@@ -304,16 +280,16 @@ int vhm_cpuid_supported(struct kvm_cpuid2 __user *u, bool emulated)
 /* ---- look-up ------------------------------------------------------------- */
 
 /* Two halves have an index: low basic and low extended leaves. */
-static const u16 *index_slot(const struct vhm_vcpu *vcpu, u32 fn)
+static u16 *index_slot(struct vhm_vcpu *vcpu, u32 fn)
 {
 	u32 low = fn & ~EXT_LEAF;
 
 	return likely(low < N_INDEX) ? &vcpu->cpuid_index[fn >> 31][low] : NULL;
 }
 
-static struct kvm_cpuid_entry2 *find(const struct vhm_vcpu *vcpu, u32 fn, u32 index)
+static struct kvm_cpuid_entry2 *find(struct vhm_vcpu *vcpu, u32 fn, u32 index)
 {
-	const u16 *slot = index_slot(vcpu, fn);
+	u16 *slot = index_slot(vcpu, fn);
 	struct kvm_cpuid_entry2 *e = vcpu->cpuid, *end = e + vcpu->n_cpuid;
 
 	if (slot) {
@@ -327,69 +303,44 @@ static struct kvm_cpuid_entry2 *find(const struct vhm_vcpu *vcpu, u32 fn, u32 in
 	return NULL;
 }
 
-static bool is_amd(const struct vhm_vcpu *vcpu)
-{
-	const struct kvm_cpuid_entry2 *e = find(vcpu, 0, 0);
-
-	return e && (e->ebx == 0x68747541 ||	/* AuthenticAMD */
-		     e->ebx == 0x6f677948);	/* HygonGenuine */
-}
-
 /*
  * A leaf without entry: zeros, but on Intel a leaf beyond the end of its range
  * reads as the highest basic one.
  */
-static noinline struct kvm_cpuid_entry2 *find_other(const struct vhm_vcpu *vcpu, u32 fn,
-						    u32 index)
+static noinline struct kvm_cpuid_entry2 *find_other(struct vhm_vcpu *vcpu, u32 fn, u32 index)
 {
 	const struct kvm_cpuid_entry2 *basic = find(vcpu, 0, 0), *range;
 
-	if (!basic || is_amd(vcpu))
+	if (!basic || basic->ebx == 0x68747541 /* AuthenticAMD */ ||
+	    basic->ebx == 0x6f677948 /* HygonGenuine */)
 		return NULL;
 	range = find(vcpu, fn & 0xff000000, 0);
-	if (range && fn <= range->eax)
-		return NULL;
-	return find(vcpu, basic->eax, index);
+	return range && fn <= range->eax ? NULL : find(vcpu, basic->eax, index);
 }
 
 /* A missing sub-leaf of the topology leaves still names itself and the CPU. */
-static bool topology_tail(const struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 *ecx, u32 *edx)
+static bool topology_tail(struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 *r)
 {
-	const struct kvm_cpuid_entry2 *e;
+	const struct kvm_cpuid_entry2 *e = fn == 0xb || fn == 0x1f ? find(vcpu, fn, 1) : NULL;
 
-	if (fn != 0xb && fn != 0x1f)
-		return false;
-	e = find(vcpu, fn, 1);
 	if (!e)
 		return false;
-	*ecx = index & 0xff;
-	*edx = e->edx;
+	r[VHM_CPUID_ECX] = index & 0xff;
+	r[VHM_CPUID_EDX] = e->edx;
 	return true;
-}
-
-static void set_bit_if(u32 *reg, u32 bit, bool on)
-{
-	*reg = on ? *reg | bit : *reg & ~bit;
 }
 
 /* Bits that mirror the CPU's state. */
 static void live_bits(struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 r[4])
 {
-	u64 cr4;
-
-	switch (fn) {
-	case 0x1:
-		cr4 = vhm_st(vcpu, VHM_ST_CR)->cr4;
-		set_bit_if(&r[VHM_CPUID_ECX], F(OSXSAVE), cr4 & X86_CR4_OSXSAVE);
+	if (fn == 0x1) {
+		r[VHM_CPUID_ECX] &= ~F(OSXSAVE);
+		if (vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_OSXSAVE)
+			r[VHM_CPUID_ECX] |= F(OSXSAVE);
 		if (!(vhm_apic_base(vcpu) & APIC_ON))
 			r[VHM_CPUID_EDX] &= ~F(APIC);
-		break;
-	case 0xd:
-		if (!index)
-			r[VHM_CPUID_EBX] = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), false);
-		else if (index == 1 && r[VHM_CPUID_EAX] & F(XSAVEC))
-			r[VHM_CPUID_EBX] = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), true);
-		break;
+	} else if (!index || (index == 1 && r[VHM_CPUID_EAX] & F(XSAVEC))) {
+		r[VHM_CPUID_EBX] = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), index);
 	}
 }
 
@@ -398,7 +349,7 @@ void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	u32 fn = *eax, index = *ecx, r[4] = {};
 	const struct kvm_cpuid_entry2 *e = find(vcpu, fn, index);
 
-	if (unlikely(!e) && !topology_tail(vcpu, fn, index, &r[VHM_CPUID_ECX], &r[VHM_CPUID_EDX]))
+	if (unlikely(!e) && !topology_tail(vcpu, fn, index, r))
 		e = find_other(vcpu, fn, index);
 	if (likely(e)) {
 		r[VHM_CPUID_EAX] = e->eax;
@@ -414,85 +365,20 @@ void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	*edx = r[VHM_CPUID_EDX];
 }
 
-bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bit)
+/* A register of a leaf, as the VMM set it; 0 without that leaf. */
+static u32 leaf_reg(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg)
 {
 	struct kvm_cpuid_entry2 *e = find(vcpu, leaf, subleaf);
 
-	return e && *reg_of(e, reg) & BIT(bit);
+	return e ? *reg_of(e, reg) : 0;
+}
+
+bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bit)
+{
+	return leaf_reg(vcpu, leaf, subleaf, reg) & BIT(bit);
 }
 
 /* ---- what follows from the guest's table --------------------------------- */
-
-/* The paravirtual leaves may be moved up in steps of 0x100. */
-static u32 find_pv(const struct vhm_vcpu *vcpu)
-{
-	const struct kvm_cpuid_entry2 *e, *f;
-
-	for (e = vcpu->cpuid; e < vcpu->cpuid + vcpu->n_cpuid; e++) {
-		if ((e->function & 0xffff00ff) != KVM_LEAF || e->ebx != PV_EBX ||
-		    e->ecx != PV_ECX || e->edx != PV_EDX)
-			continue;
-		f = find(vcpu, e->function + 1, 0);
-		return f ? f->eax & PV_FEATURES : 0;
-	}
-	return 0;
-}
-
-static u64 allowed_cr4(const struct vhm_vcpu *vcpu)
-{
-	u64 cr4 = vhm_caps.cr4;
-	const struct dep_row *d;
-	struct kvm_cpuid_entry2 *e;
-
-	for (d = deps; d < deps + ARRAY_SIZE(deps); d++) {
-		if (!d->gates)
-			continue;
-		e = find(vcpu, d->fn, 0);
-		if (!e || !(*reg_of(e, d->reg) & d->bits))
-			cr4 &= ~d->cr4;
-	}
-	return cr4;
-}
-
-static u64 allowed_efer(const struct vhm_vcpu *vcpu)
-{
-	const struct kvm_cpuid_entry2 *e = find(vcpu, 0x80000001, 0);
-	u64 efer = vhm_caps.efer;
-	u32 edx = e ? e->edx : 0;
-
-	if (!(edx & F(LM)))
-		efer &= ~(BIT_ULL(8) | BIT_ULL(10));	/* LME, LMA */
-	if (!(edx & F(NX)))
-		efer &= ~BIT_ULL(11);
-	if (!(edx & F(FXSR_OPT)))
-		efer &= ~BIT_ULL(14);
-	return efer;
-}
-
-static u8 phys_bits(const struct vhm_vcpu *vcpu)
-{
-	const struct kvm_cpuid_entry2 *max = find(vcpu, EXT_LEAF, 0);
-	const struct kvm_cpuid_entry2 *e = find(vcpu, 0x80000008, 0);
-	u8 bits = max && max->eax >= 0x80000008 && e ? e->eax : 0;
-
-	/* more than 52 no page table can hold */
-	return bits ? clamp_t(u8, bits, 32, 52) : PHYS_BITS;
-}
-
-static void derive(struct vhm_vcpu *vcpu)
-{
-	const struct kvm_cpuid_entry2 *e = find(vcpu, 0xd, 0);
-
-	vcpu->cr4_allowed = allowed_cr4(vcpu);
-	vcpu->efer_allowed = allowed_efer(vcpu);
-	vcpu->xcr0_allowed = vhm_caps.xcr0 & (e ? e->eax | (u64)e->edx << 32 : 0);
-	vcpu->maxphyaddr = phys_bits(vcpu);
-	vcpu->pv_features = find_pv(vcpu);
-	if (vcpu->lapic)
-		vhm_lapic_set_cpuid(vcpu->lapic, vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 21),
-				    vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 24),
-				    vcpu->maxphyaddr);
-}
 
 void vhm_cpuid_defaults(struct vhm_vcpu *vcpu)
 {
@@ -502,43 +388,68 @@ void vhm_cpuid_defaults(struct vhm_vcpu *vcpu)
 	vcpu->maxphyaddr = PHYS_BITS;
 }
 
+/* The paravirtual leaves may be moved up in steps of 0x100. */
+static u32 find_pv(struct vhm_vcpu *vcpu)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	for (e = vcpu->cpuid; e < vcpu->cpuid + vcpu->n_cpuid; e++)
+		if ((e->function & 0xffff00ff) == KVM_LEAF && e->ebx == PV_EBX &&
+		    e->ecx == PV_ECX && e->edx == PV_EDX)
+			return leaf_reg(vcpu, e->function + 1, 0, VHM_CPUID_EAX) & PV_FEATURES;
+	return 0;
+}
+
+static void derive(struct vhm_vcpu *vcpu)
+{
+	u8 bits = leaf_reg(vcpu, 0x80000008, 0, VHM_CPUID_EAX);
+	const struct dep_row *d;
+
+	vhm_cpuid_defaults(vcpu);
+	for (d = deps; d < deps + ARRAY_SIZE(deps); d++) {
+		if (!d->gates || leaf_reg(vcpu, d->fn, 0, d->reg) & d->bits)
+			continue;
+		vcpu->cr4_allowed &= ~d->cr4;
+		vcpu->efer_allowed &= ~d->efer;
+	}
+	vcpu->xcr0_allowed = vhm_caps.xcr0 & (leaf_reg(vcpu, 0xd, 0, VHM_CPUID_EAX) |
+					      (u64)leaf_reg(vcpu, 0xd, 0, VHM_CPUID_EDX) << 32);
+	/* more than 52 no page table can hold */
+	if (leaf_reg(vcpu, EXT_LEAF, 0, VHM_CPUID_EAX) >= 0x80000008 && bits)
+		vcpu->maxphyaddr = clamp_t(u8, bits, 32, 52);
+	vcpu->pv_features = find_pv(vcpu);
+	if (vcpu->lapic)
+		vhm_lapic_set_cpuid(vcpu->lapic, vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 21),
+				    vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 24),
+				    vcpu->maxphyaddr);
+}
+
 /* ---- KVM_SET_CPUID2, KVM_GET_CPUID2 -------------------------------------- */
 
 static void build_index(struct vhm_vcpu *vcpu)
 {
-	u32 i;
 	u16 *slot;
+	u32 i;
 
 	memset(vcpu->cpuid_index, 0, sizeof(vcpu->cpuid_index));
 	for (i = 0; i < vcpu->n_cpuid; i++) {
-		slot = (u16 *)index_slot(vcpu, vcpu->cpuid[i].function);
+		slot = index_slot(vcpu, vcpu->cpuid[i].function);
 		if (slot && !*slot)
 			*slot = i + 1;
 	}
 }
 
-/* Widths of linear addresses that exist; 0 stands for "not said". */
-static bool table_valid(const struct kvm_cpuid_entry2 *e, u32 n)
+/* Widths of linear addresses that exist; 0 stands for "not said". Padding does not count. */
+static bool check_table(struct kvm_cpuid_entry2 *e, u32 n)
 {
-	u32 i, width;
+	u32 width;
 
-	for (i = 0; i < n; i++) {
-		width = e[i].eax >> 8 & 0xff;
-		if (e[i].function == 0x80000008 && width != 0 && width != 48 && width != 57)
+	for (; n--; e++) {
+		memset(e->padding, 0, sizeof(e->padding));
+		width = e->eax >> 8 & 0xff;
+		if (e->function == 0x80000008 && width && width != 48 && width != 57)
 			return false;
 	}
-	return true;
-}
-
-static bool same_table(const struct vhm_vcpu *vcpu, const struct kvm_cpuid_entry2 *e, u32 n)
-{
-	u32 i;
-
-	if (n != vcpu->n_cpuid)
-		return false;
-	for (i = 0; i < n; i++)
-		if (memcmp(&e[i], &vcpu->cpuid[i], offsetof(struct kvm_cpuid_entry2, padding)))
-			return false;
 	return true;
 }
 
@@ -551,23 +462,21 @@ static bool same_table(const struct vhm_vcpu *vcpu, const struct kvm_cpuid_entry
  */
 int vhm_set_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u)
 {
-	struct kvm_cpuid_entry2 *e = NULL;
-	u32 n;
+	struct kvm_cpuid_entry2 *e;
 	int r = 0;
+	u32 n;
 
 	if (get_user(n, &u->nent))
 		return -EFAULT;
 	if (n > VHM_MAX_CPUID)
 		return -E2BIG;
-	if (n) {
-		e = vmemdup_user(u->entries, n * sizeof(*e));
-		if (IS_ERR(e))
-			return PTR_ERR(e);
-	}
-	if (!table_valid(e, n)) {
+	e = vmemdup_user(u->entries, n * sizeof(*e));
+	if (IS_ERR(e))
+		return PTR_ERR(e);
+	if (!check_table(e, n)) {
 		r = -EINVAL;
 	} else if (vcpu->ran) {
-		r = same_table(vcpu, e, n) ? 0 : -EINVAL;
+		r = n != vcpu->n_cpuid || memcmp(e, vcpu->cpuid, n * sizeof(*e)) ? -EINVAL : 0;
 	} else {
 		swap(vcpu->cpuid, e);
 		vcpu->n_cpuid = n;
@@ -581,21 +490,10 @@ int vhm_set_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u)
 
 int vhm_get_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u)
 {
-	u32 room;
-
-	if (get_user(room, &u->nent))
-		return -EFAULT;
-	if (room < vcpu->n_cpuid)
-		return -E2BIG;
-	if (copy_to_user(u->entries, vcpu->cpuid, vcpu->n_cpuid * sizeof(*vcpu->cpuid)) ||
-	    put_user(vcpu->n_cpuid, &u->nent))
-		return -EFAULT;
-	return 0;
+	return give(u, vcpu->cpuid, vcpu->n_cpuid, 0);
 }
 
 void vhm_cpuid_free(struct vhm_vcpu *vcpu)
 {
 	kvfree(vcpu->cpuid);
-	vcpu->cpuid = NULL;
-	vcpu->n_cpuid = 0;
 }

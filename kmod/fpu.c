@@ -18,70 +18,38 @@
  * Sources: Intel SDM vol. 1, "Managing State Using the XSAVE Feature Set";
  * AMD64 APM vol. 2, "XSAVE/XRSTOR Instructions".
  */
+#include <linux/bitops.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
 #include <asm/fpu/xcr.h>
 #include <asm/processor.h>
 
 #include "msr.h"
 
-#define LEGACY_SIZE	512
-#define HEADER_END	576
-#define XMM_OFFSET	160
-#define SW_OFFSET	464	/* not the CPU's: left to software */
-#define SW_SIZE		48
 #define FCW_INIT	0x37f
-#define MXCSR_INIT	0x1f80
 #define MXCSR_MASK_INIT	0xffbf	/* AMD64 APM vol. 2: where FXSAVE stores 0 */
 
-/* The legacy region and header of an image. */
-struct image {
-	u16 fcw, fsw;
-	u8 ftw, pad;
-	u16 fop;
-	u64 fip, fdp;
-	u32 mxcsr, mxcsr_mask;
-	u8 st[8][16];
-	u8 xmm[16][16];
-	u8 rest[96];
-	u64 xstate_bv, xcomp_bv;
-	u64 reserved[6];
-};
+/* The x87 words lie in struct kvm_fpu as they do in the image. */
+#define X87_WORDS	offsetof(struct fxregs_state, mxcsr)
+static_assert(offsetof(struct kvm_fpu, xmm) - offsetof(struct kvm_fpu, fcw) == X87_WORDS);
 
-static_assert(offsetof(struct image, xmm) == XMM_OFFSET);
-static_assert(offsetof(struct image, xstate_bv) == LEGACY_SIZE);
-static_assert(sizeof(struct image) == HEADER_END);
-
-static struct image *image(struct vhm_vcpu *vcpu)
+static struct xregs_state *image(struct vhm_vcpu *vcpu)
 {
-	return (struct image *)vcpu->fpu.area;
-}
-
-/* ---- where the components are -------------------------------------------- */
-
-/* Component i >= 2 in the standard format; facts of the CPU, the same on all. */
-static void component(int i, u32 *off, u32 *size, bool *aligned)
-{
-	u32 ecx, edx;
-
-	cpuid_count(0xd, i, size, off, &ecx, &edx);
-	*aligned = ecx & 2;
+	return (struct xregs_state *)vcpu->fpu.area;
 }
 
 u32 vhm_xstate_bytes(u64 xcr0, bool compacted)
 {
-	u32 end = HEADER_END, off, size;
-	bool aligned;
-	int i;
+	u32 end = sizeof(struct xregs_state), off, size, ecx, edx;
+	unsigned long set = xcr0, i = FIRST_EXTENDED_XFEATURE;
 
-	for (i = 2; i < VHM_XCR0_MAX - 1; i++) {
-		if (!(xcr0 & BIT_ULL(i)))
-			continue;
-		component(i, &off, &size, &aligned);
-		if (compacted)
-			end = (aligned ? ALIGN(end, 64) : end) + size;
+	for_each_set_bit_from(i, &set, VHM_XCR0_MAX - 1) {
+		cpuid_count(0xd, i, &size, &off, &ecx, &edx);
+		if (compacted)	/* ECX bit 1: begins at a multiple of 64 */
+			end = (ecx & 2 ? ALIGN(end, 64) : end) + size;
 		else
 			end = max(end, off + size);
 	}
@@ -90,30 +58,7 @@ u32 vhm_xstate_bytes(u64 xcr0, bool compacted)
 
 u32 vhm_xsave_size(void)
 {
-	static u32 size;	/* written with one value only */
-
-	if (!size)
-		size = vhm_xstate_bytes(vhm_caps.xcr0, false);
-	return size;
-}
-
-/* MXCSR bits that may be set on this CPU. */
-static u32 mxcsr_mask(void)
-{
-	static u32 mask;	/* written with one value only */
-	struct image *im;
-
-	if (mask)
-		return mask;
-	im = kzalloc(roundup_pow_of_two(sizeof(*im)), GFP_KERNEL);
-	if (im) {
-		asm volatile("fxsave64 %0" : "=m" (*im));
-		mask = im->mxcsr_mask;
-		kfree(im);
-	}
-	if (!mask)
-		mask = MXCSR_MASK_INIT;
-	return mask;
+	return vhm_xstate_bytes(vhm_caps.xcr0, false);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -130,26 +75,41 @@ int vhm_fpu_alloc(struct vhm_vcpu *vcpu)
 void vhm_fpu_free(struct vhm_vcpu *vcpu)
 {
 	kfree(vcpu->fpu.area);
-	vcpu->fpu.area = NULL;
+}
+
+/* Everything to its initial state, but for MXCSR. */
+static void clear_image(struct vhm_vcpu *vcpu)
+{
+	struct fxregs_state *fx = &image(vcpu)->i387;
+	u32 mxcsr = fx->mxcsr, mask = fx->mxcsr_mask;
+
+	memset(vcpu->fpu.area, 0, vcpu->fpu.size);
+	fx->cwd = FCW_INIT;
+	fx->mxcsr = mxcsr;
+	fx->mxcsr_mask = mask;
 }
 
 /* INIT leaves all of it alone. */
 void vhm_fpu_reset(struct vhm_vcpu *vcpu, bool init)
 {
+	struct fxregs_state *fx = &image(vcpu)->i387;
+
 	if (init)
 		return;
-	memset(vcpu->fpu.area, 0, vcpu->fpu.size);
-	image(vcpu)->fcw = FCW_INIT;
-	image(vcpu)->mxcsr = MXCSR_INIT;
-	image(vcpu)->mxcsr_mask = mxcsr_mask();
-	image(vcpu)->xstate_bv = VHM_XCR0_FP | VHM_XCR0_SSE;
-	vcpu->fpu.xcr0 = VHM_XCR0_FP;
+	/* for one thing in it: the MXCSR bits that may be set on this CPU */
+	asm volatile("fxsave64 (%0)" : : "r" (fx) : "memory");
+	if (!fx->mxcsr_mask)
+		fx->mxcsr_mask = MXCSR_MASK_INIT;
+	fx->mxcsr = MXCSR_DEFAULT;
+	clear_image(vcpu);
+	image(vcpu)->header.xfeatures = XFEATURE_MASK_FPSSE;
+	vcpu->fpu.xcr0 = XFEATURE_MASK_FP;
 }
 
 /* ---- in and out ---------------------------------------------------------- */
 
 /*
- * The images are valid (set_image() sees to it), so XRSTOR cannot fault. Both
+ * The images are valid (vhm_set_xsave() sees to it), so XRSTOR cannot fault. Both
  * run under the host's XCR0, which has every bit of vhm_caps.xcr0.
  */
 void vhm_fpu_enter(struct vhm_vcpu *vcpu)
@@ -181,22 +141,16 @@ u64 vhm_guest_xcr0(struct vhm_vcpu *vcpu)
  * it), and a host that goes on with a guest's XCR0 dies of it: so it is the
  * register that says what the guest has.
  */
-static void take_xcr0(struct vhm_vcpu *vcpu)
-{
-	u64 now = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-
-	if (now != vcpu->fpu.host_xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->fpu.host_xcr0);
-	vcpu->fpu.xcr0 = now & vhm_caps.xcr0;
-}
-
 void vhm_fpu_leave(struct vhm_vcpu *vcpu)
 {
-	u64 mask = vhm_caps.xcr0;
+	u64 mask = vhm_caps.xcr0, now;
 	u8 *area = vcpu->fpu.area;
 
 	if (likely(mask)) {
-		take_xcr0(vcpu);
+		now = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+		if (now != vcpu->fpu.host_xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->fpu.host_xcr0);
+		vcpu->fpu.xcr0 = now & mask;
 		asm volatile("xsave64 (%0)" : : "r" (area), "a" ((u32)mask),
 			     "d" ((u32)(mask >> 32)) : "memory");
 	} else {
@@ -209,98 +163,80 @@ void vhm_fpu_leave(struct vhm_vcpu *vcpu)
 
 void vhm_get_fpu(struct vhm_vcpu *vcpu, struct kvm_fpu *f)
 {
-	const struct image *im = image(vcpu);
+	const struct fxregs_state *fx = &image(vcpu)->i387;
 
-	*f = (struct kvm_fpu){
-		.fcw = im->fcw, .fsw = im->fsw, .ftwx = im->ftw, .last_opcode = im->fop,
-		.last_ip = im->fip, .last_dp = im->fdp, .mxcsr = im->mxcsr,
-	};
-	memcpy(f->fpr, im->st, sizeof(f->fpr));
-	memcpy(f->xmm, im->xmm, sizeof(f->xmm));
+	*f = (struct kvm_fpu){ .mxcsr = fx->mxcsr };
+	memcpy((void *)f + offsetof(struct kvm_fpu, fcw), fx, X87_WORDS);
+	memcpy(f->fpr, fx->st_space, sizeof(f->fpr));
+	memcpy(f->xmm, fx->xmm_space, sizeof(f->xmm));
 }
 
 /* MXCSR is not taken: KVM never did, so clients leave rubbish in the field. */
 void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f)
 {
-	struct image *im = image(vcpu);
+	struct fxregs_state *fx = &image(vcpu)->i387;
 
-	im->fcw = f->fcw;
-	im->fsw = f->fsw;
-	im->ftw = f->ftwx;
-	im->fop = f->last_opcode;
-	im->fip = f->last_ip;
-	im->fdp = f->last_dp;
-	memcpy(im->st, f->fpr, sizeof(f->fpr));
-	memcpy(im->xmm, f->xmm, sizeof(f->xmm));
-	im->xstate_bv |= VHM_XCR0_FP | VHM_XCR0_SSE;
+	memcpy((void *)fx, (void *)f + offsetof(struct kvm_fpu, fcw), X87_WORDS);
+	memcpy(fx->st_space, f->fpr, sizeof(f->fpr));
+	memcpy(fx->xmm_space, f->xmm, sizeof(f->xmm));
+	fx->twd = f->ftwx;
+	image(vcpu)->header.xfeatures |= XFEATURE_MASK_FPSSE;
 }
 
 /* ---- KVM_GET_XSAVE, KVM_SET_XSAVE ---------------------------------------- */
 
 void vhm_get_xsave(struct vhm_vcpu *vcpu, void *buf, u32 size)
 {
+	struct xregs_state *out = buf;
+
 	memset(buf, 0, size);
 	memcpy(buf, vcpu->fpu.area, min(size, vhm_xsave_size()));
-	memset(buf + SW_OFFSET, 0, SW_SIZE);
+	/* not the CPU's: left to software */
+	memset(out->i387.sw_reserved, 0, sizeof(out->i387.sw_reserved));
 	if (!vhm_caps.xcr0)
-		((struct image *)buf)->xstate_bv = VHM_XCR0_FP | VHM_XCR0_SSE;
+		out->header.xfeatures = XFEATURE_MASK_FPSSE;
 }
 
-/* Whatever passes here can be given to XRSTOR. buf is ours, no longer the VMM's. */
-static bool image_valid(const struct image *im)
+/* Whatever passes here can be given to XRSTOR. in is ours, no longer the VMM's. */
+static bool image_valid(struct vhm_vcpu *vcpu, const struct xregs_state *in)
 {
-	u64 known = vhm_caps.xcr0 | VHM_XCR0_FP | VHM_XCR0_SSE;
+	const struct xstate_header *h = &in->header;
 
-	if (im->xstate_bv & ~known || im->xcomp_bv ||
-	    memchr_inv(im->reserved, 0, sizeof(im->reserved)))
+	if (h->xfeatures & ~(vhm_caps.xcr0 | XFEATURE_MASK_FPSSE) || h->xcomp_bv ||
+	    memchr_inv(h->reserved, 0, sizeof(h->reserved)))
 		return false;
-	return !(im->xstate_bv & (VHM_XCR0_FP | VHM_XCR0_SSE | VHM_XCR0_YMM)) ||
-	       !(im->mxcsr & ~mxcsr_mask());
+	return !(h->xfeatures & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM)) ||
+	       !(in->i387.mxcsr & ~image(vcpu)->i387.mxcsr_mask);
 }
 
 /*
  * Components absent from the image go to their initial state; MXCSR belongs to
  * SSE and AVX together and stays when neither is there.
  */
-static void set_image(struct vhm_vcpu *vcpu, const u8 *buf)
-{
-	const struct image *in = (const struct image *)buf;
-	struct image *im = image(vcpu);
-	u32 mxcsr = im->mxcsr, off, size;
-	bool aligned;
-	int i;
-
-	memset(im, 0, vcpu->fpu.size);
-	im->fcw = FCW_INIT;
-	im->mxcsr = mxcsr;
-	im->mxcsr_mask = mxcsr_mask();
-	im->xstate_bv = in->xstate_bv;
-	if (in->xstate_bv & VHM_XCR0_FP) {
-		im->fcw = in->fcw;
-		im->fsw = in->fsw;
-		im->ftw = in->ftw;
-		im->fop = in->fop;
-		im->fip = in->fip;
-		im->fdp = in->fdp;
-		memcpy(im->st, in->st, sizeof(im->st));
-	}
-	if (in->xstate_bv & VHM_XCR0_SSE)
-		memcpy(im->xmm, in->xmm, sizeof(im->xmm));
-	if (in->xstate_bv & (VHM_XCR0_SSE | VHM_XCR0_YMM))
-		im->mxcsr = in->mxcsr;
-	for (i = 2; i < VHM_XCR0_MAX - 1; i++) {
-		if (!(in->xstate_bv & vhm_caps.xcr0 & BIT_ULL(i)))
-			continue;
-		component(i, &off, &size, &aligned);
-		memcpy((u8 *)im + off, buf + off, size);
-	}
-}
-
 int vhm_set_xsave(struct vhm_vcpu *vcpu, const void *buf, u32 size)
 {
-	if (size < vhm_xsave_size() || !image_valid(buf))
+	struct fxregs_state *fx = &image(vcpu)->i387;
+	const struct fxregs_state *in = buf;
+	u64 features = ((const struct xregs_state *)buf)->header.xfeatures;
+	unsigned long set = features & vhm_caps.xcr0, i = FIRST_EXTENDED_XFEATURE;
+	u32 len, off, ecx, edx;
+
+	if (size < vhm_xsave_size() || !image_valid(vcpu, buf))
 		return -EINVAL;
-	set_image(vcpu, buf);
+	clear_image(vcpu);
+	image(vcpu)->header.xfeatures = features;
+	if (features & XFEATURE_MASK_FP) {
+		memcpy((void *)fx, in, X87_WORDS);
+		memcpy(fx->st_space, in->st_space, sizeof(fx->st_space));
+	}
+	if (features & XFEATURE_MASK_SSE)
+		memcpy(fx->xmm_space, in->xmm_space, sizeof(fx->xmm_space));
+	if (features & (XFEATURE_MASK_SSE | XFEATURE_MASK_YMM))
+		fx->mxcsr = in->mxcsr;
+	for_each_set_bit_from(i, &set, VHM_XCR0_MAX - 1) {
+		cpuid_count(0xd, i, &len, &off, &ecx, &edx);
+		memcpy(vcpu->fpu.area + off, buf + off, len);
+	}
 	return 0;
 }
 
@@ -327,13 +263,11 @@ int vhm_set_xsave2(struct vhm_vcpu *vcpu, void __user *u)
 
 int vhm_xcr0_set(struct vhm_vcpu *vcpu, u64 val)
 {
-	u64 avx512 = val & VHM_XCR0_AVX512;
+	u64 avx512 = val & XFEATURE_MASK_AVX512;
 
-	if (!(val & VHM_XCR0_FP) || val & ~(vcpu->xcr0_allowed | VHM_XCR0_FP))
-		return 1;
-	if (val & VHM_XCR0_YMM && !(val & VHM_XCR0_SSE))
-		return 1;
-	if (avx512 && (avx512 != VHM_XCR0_AVX512 || !(val & VHM_XCR0_YMM)))
+	if (!(val & XFEATURE_MASK_FP) || val & ~(vcpu->xcr0_allowed | XFEATURE_MASK_FP) ||
+	    (val & XFEATURE_MASK_YMM && !(val & XFEATURE_MASK_SSE)) ||
+	    (avx512 && (avx512 != XFEATURE_MASK_AVX512 || !(val & XFEATURE_MASK_YMM))))
 		return 1;
 	vcpu->fpu.xcr0 = val;
 	return 0;
@@ -362,11 +296,11 @@ int vhm_set_xcrs(struct vhm_vcpu *vcpu, const struct kvm_xcrs *x)
 
 void vhm_xmm_read(struct vhm_vcpu *vcpu, int n, void *buf)
 {
-	memcpy(buf, image(vcpu)->xmm[n], 16);
+	memcpy(buf, &image(vcpu)->i387.xmm_space[4 * n], 16);
 }
 
 void vhm_xmm_write(struct vhm_vcpu *vcpu, int n, const void *buf)
 {
-	memcpy(image(vcpu)->xmm[n], buf, 16);
-	image(vcpu)->xstate_bv |= VHM_XCR0_SSE;
+	memcpy(&image(vcpu)->i387.xmm_space[4 * n], buf, 16);
+	image(vcpu)->header.xfeatures |= XFEATURE_MASK_SSE;
 }

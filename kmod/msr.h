@@ -24,10 +24,6 @@ bool vhm_apic_base_valid(struct vhm_vcpu *vcpu, u64 val);
 
 /* ---- fpu.c --------------------------------------------------------------- */
 
-#define VHM_XCR0_FP	BIT_ULL(0)
-#define VHM_XCR0_SSE	BIT_ULL(1)
-#define VHM_XCR0_YMM	BIT_ULL(2)
-#define VHM_XCR0_AVX512	(BIT_ULL(5) | BIT_ULL(6) | BIT_ULL(7))
 #define VHM_XCR0_MAX	64
 
 /** vhm_xcr0_set: XCR0 for the guest: 0, or 1 when the combination is not allowed. */
@@ -42,13 +38,28 @@ u32 vhm_xstate_bytes(u64 xcr0, bool compacted);
 /** vhm_cpuid_defaults: what holds until the VMM sets a table. vCPU not running. */
 void vhm_cpuid_defaults(struct vhm_vcpu *vcpu);
 
+/* ---- msr.c --------------------------------------------------------------- */
+
+#define VHM_N_VAR_MTRR	8
+#define VHM_BANK_REGS	4	/* CTL, STATUS, ADDR, MISC */
+
+/* Values of MSRs. All [m]. */
+struct vhm_msrs {
+	u64 var_mtrr[2 * VHM_N_VAR_MTRR];	/* base, mask, base, ... */
+	u64 fixed_mtrr[11], def_mtrr;
+	u64 misc_enable, ucode_rev, arch_cap, hwcr, de_cfg;
+	u64 mcg_cap, mcg_status, mcg_ctl, bank[VHM_MCE_BANKS * VHM_BANK_REGS];
+	u64 tsc_adjust;
+	u64 system_time, wall_clock;	/* kvmclock: addresses, bit 0 of the first: on */
+};
+
 /* ---- clock.c ------------------------------------------------------------- */
 
-/** vhm_tsc_adjust: IA32_TSC_ADJUST. */
-u64 vhm_tsc_adjust(struct vhm_vcpu *vcpu);
-/** vhm_set_tsc_adjust: host: the value alone; guest: the counter moves with it. */
-void vhm_set_tsc_adjust(struct vhm_vcpu *vcpu, u64 val, bool host);
+/** vhm_move_tsc: the guest moves its TSC, and IA32_TSC_ADJUST with it. */
+void vhm_move_tsc(struct vhm_vcpu *vcpu, u64 by);
 /** vhm_sync_tsc: the VMM writes IA32_TSC: see the head of clock.c. */
 void vhm_sync_tsc(struct vhm_vcpu *vcpu, u64 tsc);
+/** vhm_write_wall_clock: at gpa, unless that is 0. Process context, current->mm is the VM's. */
+void vhm_write_wall_clock(struct vhm_vm *vm, u64 gpa);
 
 #endif

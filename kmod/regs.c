@@ -9,8 +9,8 @@
  * raises #GP(0). Where the VMM asks, validity is as in KVM: what no CPU could
  * be in is -EINVAL, before anything has changed.
  *
- * While the VMM single-steps, RFLAGS.TF is its: forced on in the guest, and
- * not seen by KVM_GET_REGS.
+ * While the VMM single-steps, RFLAGS.TF is its: forced on by KVM_RUN, and not
+ * seen by KVM_GET_REGS.
  *
  * Sources: AMD64 APM vol. 2, "System-Control Registers", "Initialization and
  * Processor State", "Enabling Long Mode", "Debug-Control Register (DR7)";
@@ -18,6 +18,7 @@
  */
 #include <linux/bitmap.h>
 #include <asm/processor-flags.h>
+#include <asm/tsc.h>
 
 #include "msr.h"
 
@@ -72,42 +73,27 @@ static const struct vhm_state reset_state = {
 };
 
 /* INIT leaves the MSRs and the caches' mode as they were. */
-static void keep_over_init(struct vhm_state *new, const struct vhm_state *old)
+static void init_state(struct vhm_state *st)
 {
-	new->cr0 = X86_CR0_ET | (old->cr0 & (X86_CR0_NW | X86_CR0_CD));
-	new->star = old->star;
-	new->lstar = old->lstar;
-	new->cstar = old->cstar;
-	new->sfmask = old->sfmask;
-	new->kernel_gs_base = old->kernel_gs_base;
-	new->sysenter_cs = old->sysenter_cs;
-	new->sysenter_esp = old->sysenter_esp;
-	new->sysenter_eip = old->sysenter_eip;
-	new->pat = old->pat;
-	new->tsc_offset = old->tsc_offset;
+	st->cr0 = X86_CR0_ET | (st->cr0 & (X86_CR0_NW | X86_CR0_CD));
+	st->cr2 = st->cr3 = st->cr4 = st->efer = st->debugctl = 0;
+	memcpy(st->seg, reset_state.seg, sizeof(st->seg));
+	st->cpl = 0;
+	st->gdt = reset_state.gdt;
+	st->idt = reset_state.idt;
+	st->dr6 = DR6_FIXED;
+	st->dr7 = DR7_FIXED;
 }
 
-static void reset_events(struct vhm_vcpu *vcpu)
+/* All but the SIPI's vector: that one may have come after the INIT. */
+static void reset_events(struct vhm_events *ev)
 {
-	struct vhm_events *ev = &vcpu->ev;
-
-	ev->exc.kind = VHM_EV_NONE;
-	ev->interrupted.kind = VHM_EV_NONE;
+	ev->exc.kind = ev->interrupted.kind = VHM_EV_NONE;
 	ev->nmi_pending = 0;
 	atomic_set(&ev->nmi_queued, 0);
 	ev->user_irq = -1;
 	ev->windows = 0;
-	ev->triple_fault = false;
-	ev->debug_exit = false;
-}
-
-/* Family, model and stepping, as BIST-less reset leaves them in EDX. */
-static u64 reset_edx(struct vhm_vcpu *vcpu)
-{
-	u32 a = 1, b, c = 0, d;
-
-	vhm_cpuid(vcpu, &a, &b, &c, &d);
-	return a ? a : 0x600;
+	ev->triple_fault = ev->debug_exit = false;
 }
 
 /*
@@ -118,31 +104,34 @@ static u64 reset_edx(struct vhm_vcpu *vcpu)
  */
 void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init)
 {
-	struct vhm_state new = reset_state;
+	u32 eax = 1, ebx, ecx = 0, edx;
 
 	if (init) {
-		keep_over_init(&new, vhm_st(vcpu, VHM_ST_ALL));
+		init_state(vhm_st(vcpu, VHM_ST_ALL));
 	} else {
+		vcpu->st = reset_state;
 		vcpu->apic_base = APIC_BASE_RESET | APIC_BASE_ON |
 				  (vhm_is_bsp(vcpu) ? APIC_BASE_BSP : 0);
+		vcpu->tsc_khz = tsc_khz;
 		vhm_cpuid_defaults(vcpu);
 	}
 	vcpu->st_valid = vcpu->st_dirty = VHM_ST_ALL;
-	vcpu->st = new;
+	/* family, model and stepping, as BIST-less reset leaves them in EDX */
+	vhm_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
 	memset(vcpu->gpr, 0, sizeof(vcpu->gpr));
-	vcpu->gpr[VHM_RDX] = reset_edx(vcpu);
+	vcpu->gpr[VHM_RDX] = eax ? eax : 0x600;
 	vcpu->rip = 0xfff0;
 	vcpu->rflags = X86_EFLAGS_FIXED;
 	vcpu->cr8 = 0;
 	/* without LAPIC here the VMM hears of a lower task priority */
 	vcpu->cr8_intercept = !vcpu->lapic;
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));
-	reset_events(vcpu);
+	reset_events(&vcpu->ev);
 	vhm_ops->vcpu_reset(vcpu);
 	vhm_fpu_reset(vcpu, init);
 	vhm_msrs_reset(vcpu, init);
 	if (!init)
-		vhm_clock_reset(vcpu);
+		vhm_sync_tsc(vcpu, 0);
 	if (vcpu->lapic)
 		vhm_lapic_reset(vcpu->lapic, init);
 	vhm_dr_update(vcpu);
@@ -179,8 +168,6 @@ void vhm_set_regs(struct vhm_vcpu *vcpu, const struct kvm_regs *r)
 		vcpu->gpr[regs_order[i]] = READ_ONCE(in[i]);
 	vcpu->rip = READ_ONCE(r->rip);
 	vcpu->rflags = (READ_ONCE(r->rflags) & RFLAGS_KNOWN) | X86_EFLAGS_FIXED;
-	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		vcpu->rflags |= X86_EFLAGS_TF;
 	/* an exception of the instruction that was there makes no sense any more */
 	vcpu->ev.exc.kind = VHM_EV_NONE;
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
@@ -188,12 +175,15 @@ void vhm_set_regs(struct vhm_vcpu *vcpu, const struct kvm_regs *r)
 
 /* ---- segments ------------------------------------------------------------ */
 
-static void get_seg(const struct vhm_seg *s, struct kvm_segment *k)
+/* Their order in struct kvm_sregs. */
+static const u8 seg_order[VHM_NR_SEGS] = {
+	VHM_CS, VHM_DS, VHM_ES, VHM_FS, VHM_GS, VHM_SS, VHM_TR, VHM_LDTR,
+};
+
+static struct kvm_segment get_seg(const struct vhm_seg *s)
 {
-	*k = (struct kvm_segment){
-		.base = s->base,
-		.limit = s->limit,
-		.selector = s->sel,
+	return (struct kvm_segment){
+		.base = s->base, .limit = s->limit, .selector = s->sel,
 		.type = s->attr & VHM_SEG_TYPE,
 		.s = !!(s->attr & VHM_SEG_S),
 		.dpl = (s->attr & VHM_SEG_DPL) >> VHM_SEG_DPL_SHIFT,
@@ -202,26 +192,25 @@ static void get_seg(const struct vhm_seg *s, struct kvm_segment *k)
 		.l = !!(s->attr & VHM_SEG_L),
 		.db = !!(s->attr & VHM_SEG_DB),
 		.g = !!(s->attr & VHM_SEG_G),
+		.unusable = s->attr & VHM_SEG_UNUSABLE || !(s->attr & VHM_SEG_P),
 	};
-	k->unusable = s->attr & VHM_SEG_UNUSABLE || !k->present;
 }
 
 static struct vhm_seg seg_of(const struct kvm_segment *k)
 {
-	u16 attr = (k->type & VHM_SEG_TYPE) | (k->dpl & 3) << VHM_SEG_DPL_SHIFT;
-
-	attr |= (k->s & 1 ? VHM_SEG_S : 0) | (k->avl & 1 ? VHM_SEG_AVL : 0) |
-		(k->l & 1 ? VHM_SEG_L : 0) | (k->db & 1 ? VHM_SEG_DB : 0) |
-		(k->g & 1 ? VHM_SEG_G : 0);
-	if (k->unusable)
-		attr |= VHM_SEG_UNUSABLE;
-	else if (k->present & 1)
-		attr |= VHM_SEG_P;
-	return (struct vhm_seg){ .base = k->base, .limit = k->limit, .sel = k->selector,
-				 .attr = attr };
+	return (struct vhm_seg){
+		.base = k->base, .limit = k->limit, .sel = k->selector,
+		.attr = (k->type & VHM_SEG_TYPE) | (k->dpl & 3) << VHM_SEG_DPL_SHIFT |
+			(k->s & 1) * VHM_SEG_S | (k->avl & 1) * VHM_SEG_AVL |
+			(k->l & 1) * VHM_SEG_L | (k->db & 1) * VHM_SEG_DB |
+			(k->g & 1) * VHM_SEG_G |
+			(k->unusable ? VHM_SEG_UNUSABLE : (k->present & 1) * VHM_SEG_P),
+	};
 }
 
 /* ---- KVM_GET_SREGS, KVM_SET_SREGS and their successors ------------------- */
+
+#define ST_SREGS	(VHM_ST_CR | VHM_ST_CODE | VHM_ST_SEG | VHM_ST_DT)
 
 /* Members that kvm_sregs and kvm_sregs2 share, in the same place in both. */
 static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) ==
@@ -229,16 +218,12 @@ static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) ==
 
 static void get_common(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s)
 {
-	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE | VHM_ST_SEG | VHM_ST_DT);
+	struct vhm_state *st = vhm_st(vcpu, ST_SREGS);
+	struct kvm_segment *k = &s->cs;
+	int i;
 
-	get_seg(&st->seg[VHM_CS], &s->cs);
-	get_seg(&st->seg[VHM_DS], &s->ds);
-	get_seg(&st->seg[VHM_ES], &s->es);
-	get_seg(&st->seg[VHM_FS], &s->fs);
-	get_seg(&st->seg[VHM_GS], &s->gs);
-	get_seg(&st->seg[VHM_SS], &s->ss);
-	get_seg(&st->seg[VHM_TR], &s->tr);
-	get_seg(&st->seg[VHM_LDTR], &s->ldt);
+	for (i = 0; i < VHM_NR_SEGS; i++)
+		k[i] = get_seg(&st->seg[seg_order[i]]);
 	s->gdt = (struct kvm_dtable){ .base = st->gdt.base, .limit = st->gdt.limit };
 	s->idt = (struct kvm_dtable){ .base = st->idt.base, .limit = st->idt.limit };
 	s->cr0 = st->cr0;
@@ -260,6 +245,12 @@ bool vhm_apic_base_valid(struct vhm_vcpu *vcpu, u64 val)
 	return !(val & reserved) && mode != APIC_BASE_X2;
 }
 
+static bool cr0_valid(u64 val)
+{
+	return !(val >> 32) && (!(val & X86_CR0_NW) || val & X86_CR0_CD) &&
+	       (!(val & X86_CR0_PG) || val & X86_CR0_PE);
+}
+
 static bool cr3_valid(struct vhm_vcpu *vcpu, u64 val)
 {
 	return !(val >> vcpu->maxphyaddr);
@@ -268,35 +259,25 @@ static bool cr3_valid(struct vhm_vcpu *vcpu, u64 val)
 /* Only these combinations are reachable, so only these are taken. */
 static bool sregs_valid(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 {
-	if (s->cr0 >> 32 || (s->cr0 & X86_CR0_NW && !(s->cr0 & X86_CR0_CD)) ||
-	    (s->cr0 & X86_CR0_PG && !(s->cr0 & X86_CR0_PE)))
+	bool lma = s->efer & EFER_LMA_BIT;
+
+	if (lma != (s->efer & EFER_LME_BIT && s->cr0 & X86_CR0_PG))
 		return false;
-	if (s->efer & EFER_LME_BIT && s->cr0 & X86_CR0_PG) {
-		if (!(s->cr4 & X86_CR4_PAE) || !(s->efer & EFER_LMA_BIT) ||
-		    !cr3_valid(vcpu, s->cr3))
-			return false;
-	} else if (s->efer & EFER_LMA_BIT || s->cs.l) {
+	if (lma ? !(s->cr4 & X86_CR4_PAE) || !cr3_valid(vcpu, s->cr3) : s->cs.l)
 		return false;
-	}
-	if (s->efer & ~(vhm_caps.efer | EFER_LMA_BIT))
-		return false;
-	return !(s->cr4 & ~vcpu->cr4_allowed) && s->cr8 <= 15 &&
+	return cr0_valid(s->cr0) && !(s->efer & ~(vhm_caps.efer | EFER_LMA_BIT)) &&
+	       !(s->cr4 & ~vcpu->cr4_allowed) && s->cr8 <= 15 &&
 	       vhm_apic_base_valid(vcpu, s->apic_base);
 }
 
 static void set_state(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 {
-	struct vhm_state *st = vhm_st_write(vcpu, VHM_ST_CR | VHM_ST_CODE | VHM_ST_SEG |
-						  VHM_ST_DT);
+	struct vhm_state *st = vhm_st_write(vcpu, ST_SREGS);
+	const struct kvm_segment *k = &s->cs;
+	int i;
 
-	st->seg[VHM_CS] = seg_of(&s->cs);
-	st->seg[VHM_DS] = seg_of(&s->ds);
-	st->seg[VHM_ES] = seg_of(&s->es);
-	st->seg[VHM_FS] = seg_of(&s->fs);
-	st->seg[VHM_GS] = seg_of(&s->gs);
-	st->seg[VHM_SS] = seg_of(&s->ss);
-	st->seg[VHM_TR] = seg_of(&s->tr);
-	st->seg[VHM_LDTR] = seg_of(&s->ldt);
+	for (i = 0; i < VHM_NR_SEGS; i++)
+		st->seg[seg_order[i]] = seg_of(&k[i]);
 	/* SS.DPL is the CPL in every mode but real mode, which is privileged */
 	st->cpl = s->cr0 & X86_CR0_PE ? s->ss.dpl & 3 : 0;
 	st->gdt.base = s->gdt.base;
@@ -334,15 +315,14 @@ static int set_common(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 void vhm_get_sregs(struct vhm_vcpu *vcpu, struct kvm_sregs *s)
 {
 	const struct vhm_events *ev = &vcpu->ev;
+	int vector = ev->interrupted.kind == VHM_EV_IRQ ? ev->interrupted.vector : ev->user_irq;
 	struct kvm_sregs2 two;
 
 	get_common(vcpu, &two);
 	memcpy(s, &two, offsetof(struct kvm_sregs, interrupt_bitmap));
 	memset(s->interrupt_bitmap, 0, sizeof(s->interrupt_bitmap));
-	if (ev->interrupted.kind == VHM_EV_IRQ)
-		__set_bit(ev->interrupted.vector, (unsigned long *)s->interrupt_bitmap);
-	else if (ev->user_irq >= 0)
-		__set_bit(ev->user_irq, (unsigned long *)s->interrupt_bitmap);
+	if (vector >= 0)
+		__set_bit(vector, (unsigned long *)s->interrupt_bitmap);
 }
 
 /* The interrupt that KVM_GET_SREGS reported, or a new one; none: no change. */
@@ -372,9 +352,9 @@ int vhm_set_sregs(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 	return r;
 }
 
-static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
+static bool pae_paging(const struct kvm_sregs2 *s)
 {
-	return cr0 & X86_CR0_PG && cr4 & X86_CR4_PAE && !(efer & EFER_LMA_BIT);
+	return s->cr0 & X86_CR0_PG && s->cr4 & X86_CR4_PAE && !(s->efer & EFER_LMA_BIT);
 }
 
 /*
@@ -391,7 +371,7 @@ void vhm_get_sregs2(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s)
 	get_common(vcpu, s);
 	s->flags = 0;
 	memset(s->pdptrs, 0, sizeof(s->pdptrs));
-	if (!pae_paging(s->cr0, s->cr4, s->efer))
+	if (!pae_paging(s))
 		return;
 	s->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	idx = srcu_read_lock(&vcpu->vm->srcu);
@@ -402,35 +382,27 @@ void vhm_get_sregs2(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s)
 
 int vhm_set_sregs2(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 {
-	if (s->flags & ~(u64)KVM_SREGS2_FLAGS_PDPTRS_VALID)
-		return -EINVAL;
-	if (s->flags && !pae_paging(s->cr0, s->cr4, s->efer))
+	if (s->flags & ~(u64)KVM_SREGS2_FLAGS_PDPTRS_VALID || (s->flags && !pae_paging(s)))
 		return -EINVAL;
 	return set_common(vcpu, s);
 }
 
 /* ---- control registers, as the guest writes them ------------------------- */
 
-static void flush(struct vhm_vcpu *vcpu)
-{
-	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
-}
-
 /* Paging goes on or off: may it, and what becomes of EFER.LMA? */
 static int switch_paging(struct vhm_state *st, bool on)
 {
-	if (on) {
-		if (!(st->efer & EFER_LME_BIT))
-			return 0;
-		if (!(st->cr4 & X86_CR4_PAE) || st->seg[VHM_CS].attr & VHM_SEG_L)
+	bool code64 = st->seg[VHM_CS].attr & VHM_SEG_L;
+
+	if (on && st->efer & EFER_LME_BIT) {
+		if (!(st->cr4 & X86_CR4_PAE) || code64)
 			return 1;
 		st->efer |= EFER_LMA_BIT;
-		return 0;
+	} else if (!on) {
+		if (st->cr4 & X86_CR4_PCIDE || (st->efer & EFER_LMA_BIT && code64))
+			return 1;
+		st->efer &= ~EFER_LMA_BIT;
 	}
-	if (st->cr4 & X86_CR4_PCIDE ||
-	    (st->efer & EFER_LMA_BIT && st->seg[VHM_CS].attr & VHM_SEG_L))
-		return 1;
-	st->efer &= ~EFER_LMA_BIT;
 	return 0;
 }
 
@@ -439,34 +411,29 @@ int vhm_set_cr0(struct vhm_vcpu *vcpu, u64 val)
 	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
 	u64 changed;
 
-	if (val >> 32 || (val & X86_CR0_NW && !(val & X86_CR0_CD)) ||
-	    (val & X86_CR0_PG && !(val & X86_CR0_PE)))
+	if (!cr0_valid(val))
 		return 1;
 	val = (val & CR0_KNOWN) | X86_CR0_ET;
 	changed = st->cr0 ^ val;
 	if (changed & X86_CR0_PG && switch_paging(st, val & X86_CR0_PG))
 		return 1;
-	st = vhm_st_write(vcpu, VHM_ST_CR);
-	st->cr0 = val;
+	vhm_st_write(vcpu, VHM_ST_CR)->cr0 = val;
 	if (changed & (X86_CR0_PG | X86_CR0_WP | X86_CR0_PE))
-		flush(vcpu);
+		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 	return 0;
 }
 
 int vhm_set_cr3(struct vhm_vcpu *vcpu, u64 val)
 {
-	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
-	bool keep = false;
+	bool keep = vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_PCIDE && val & CR3_NOFLUSH;
 
-	if (st->cr4 & X86_CR4_PCIDE) {
-		keep = val & CR3_NOFLUSH;
+	if (keep)
 		val &= ~CR3_NOFLUSH;
-	}
 	if (!cr3_valid(vcpu, val))
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr3 = val;
 	if (!keep)
-		flush(vcpu);
+		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 	return 0;
 }
 
@@ -476,15 +443,13 @@ int vhm_set_cr4(struct vhm_vcpu *vcpu, u64 val)
 	u64 changed = st->cr4 ^ val;
 	bool lma = st->efer & EFER_LMA_BIT;
 
-	if (val & ~vcpu->cr4_allowed)
-		return 1;
-	if (lma && (!(val & X86_CR4_PAE) || changed & X86_CR4_LA57))
-		return 1;
-	if (changed & val & X86_CR4_PCIDE && (!lma || st->cr3 & CR3_PCID))
+	if (val & ~vcpu->cr4_allowed ||
+	    (lma && (!(val & X86_CR4_PAE) || changed & X86_CR4_LA57)) ||
+	    (changed & val & X86_CR4_PCIDE && (!lma || st->cr3 & CR3_PCID)))
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr4 = val;
 	if (changed)
-		flush(vcpu);
+		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 	return 0;
 }
 
@@ -515,21 +480,18 @@ int vhm_set_efer(struct vhm_vcpu *vcpu, u64 val, bool host)
 	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
 	u64 allowed = (host ? vhm_caps.efer : vcpu->efer_allowed) | EFER_LMA_BIT;
 
-	if (val & ~allowed)
-		return 1;
-	if (!host && st->cr0 & X86_CR0_PG && (st->efer ^ val) & EFER_LME_BIT)
+	if (val & ~allowed ||
+	    (!host && st->cr0 & X86_CR0_PG && (st->efer ^ val) & EFER_LME_BIT))
 		return 1;
 	st = vhm_st_write(vcpu, VHM_ST_CR);
 	st->efer = (val & ~EFER_LMA_BIT) | (st->efer & EFER_LMA_BIT);
-	flush(vcpu);
+	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 	return 0;
 }
 
 int vhm_set_xcr0(struct vhm_vcpu *vcpu, u64 val)
 {
-	if (vhm_st(vcpu, VHM_ST_CODE)->cpl)
-		return 1;
-	return vhm_xcr0_set(vcpu, val);
+	return vhm_st(vcpu, VHM_ST_CODE)->cpl || vhm_xcr0_set(vcpu, val);
 }
 
 /* ---- debug registers ----------------------------------------------------- */
@@ -539,10 +501,8 @@ void vhm_dr_update(struct vhm_vcpu *vcpu)
 	u32 debug = vcpu->guest_debug;
 
 	vcpu->exc_intercepts &= ~(BIT(DB_VECTOR) | BIT(BP_VECTOR));
-	if (debug & DEBUG_STEPS)
-		vcpu->exc_intercepts |= BIT(DB_VECTOR);
-	if (debug & KVM_GUESTDBG_USE_SW_BP)
-		vcpu->exc_intercepts |= BIT(BP_VECTOR);
+	vcpu->exc_intercepts |= (debug & DEBUG_STEPS ? BIT(DB_VECTOR) : 0) |
+				(debug & KVM_GUESTDBG_USE_SW_BP ? BIT(BP_VECTOR) : 0);
 	/* unarmed breakpoints need no registers until the guest looks at them */
 	vcpu->dr_live = debug & KVM_GUESTDBG_USE_HW_BP ||
 			vhm_st(vcpu, VHM_ST_DR)->dr7 & DR7_ENABLES;
@@ -551,24 +511,31 @@ void vhm_dr_update(struct vhm_vcpu *vcpu)
 	vhm_ops->update_intercepts(vcpu);
 }
 
-/* DR4 and DR5 are other names of DR6 and DR7, unless CR4.DE takes them away. */
+/*
+ * Which register an access reaches: DR4 and DR5 are other names of DR6 and DR7,
+ * unless CR4.DE takes them away; DR7.GD traps any access before it is made.
+ * -1: what is due has been raised.
+ */
 static int dr_number(struct vhm_vcpu *vcpu, int nr)
 {
-	if (nr != 4 && nr != 5)
-		return nr;
-	if (!(vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_DE))
-		return nr + 2;
-	vhm_raise(vcpu, UD_VECTOR);
+	bool alias = nr == 4 || nr == 5;
+
+	if (alias && vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_DE)
+		vhm_raise(vcpu, UD_VECTOR);
+	else if (vhm_st(vcpu, VHM_ST_DR)->dr7 & DR7_GD)
+		vhm_raise_db(vcpu, DR6_BD);
+	else
+		return alias ? nr + 2 : nr;
 	return -1;
 }
 
-/* DR7.GD: any access to a debug register traps before it is made. */
-static bool dr_guarded(struct vhm_vcpu *vcpu)
+static void set_dr67(struct vhm_vcpu *vcpu, u64 dr6, u64 dr7)
 {
-	if (!(vhm_st(vcpu, VHM_ST_DR)->dr7 & DR7_GD))
-		return false;
-	vhm_raise_db(vcpu, DR6_BD);
-	return true;
+	struct vhm_state *st = vhm_st_write(vcpu, VHM_ST_DR);
+
+	st->dr6 = (dr6 & DR6_SETTABLE) | DR6_FIXED;
+	st->dr7 = (dr7 & DR7_SETTABLE) | DR7_FIXED;
+	vhm_dr_update(vcpu);
 }
 
 /*
@@ -579,32 +546,29 @@ static bool dr_guarded(struct vhm_vcpu *vcpu)
  */
 int vhm_get_dr(struct vhm_vcpu *vcpu, int nr, u64 *val)
 {
+	struct vhm_state *st = vhm_st(vcpu, VHM_ST_DR);
+
 	nr = dr_number(vcpu, nr);
-	if (nr < 0 || dr_guarded(vcpu))
+	if (nr < 0)
 		return 1;
-	if (nr < 4)
-		*val = vcpu->dr[nr];
-	else
-		*val = nr == 6 ? vhm_st(vcpu, VHM_ST_DR)->dr6 : vhm_st(vcpu, VHM_ST_DR)->dr7;
+	*val = nr < 4 ? vcpu->dr[nr] : nr == 6 ? st->dr6 : st->dr7;
 	return 0;
 }
 
 int vhm_set_dr(struct vhm_vcpu *vcpu, int nr, u64 val)
 {
+	struct vhm_state *st = vhm_st(vcpu, VHM_ST_DR);
+
 	nr = dr_number(vcpu, nr);
-	if (nr < 0 || dr_guarded(vcpu))
+	if (nr < 0)
 		return 1;
-	if (nr < 4) {
-		vcpu->dr[nr] = val;
-	} else if (val >> 32) {
+	if (nr >= 4 && val >> 32) {
 		vhm_raise_error(vcpu, 13, 0);
 		return 1;
-	} else if (nr == 6) {
-		vhm_st_write(vcpu, VHM_ST_DR)->dr6 = (val & DR6_SETTABLE) | DR6_FIXED;
-	} else {
-		vhm_st_write(vcpu, VHM_ST_DR)->dr7 = (val & DR7_SETTABLE) | DR7_FIXED;
 	}
-	vhm_dr_update(vcpu);
+	if (nr < 4)
+		vcpu->dr[nr] = val;
+	set_dr67(vcpu, nr == 6 ? val : st->dr6, nr == 7 ? val : st->dr7);
 	return 0;
 }
 
@@ -619,15 +583,10 @@ void vhm_get_debugregs(struct vhm_vcpu *vcpu, struct kvm_debugregs *d)
 /* vhm_set_debugregs - KVM_SET_DEBUGREGS; -EINVAL for flags or upper halves of DR6, DR7 */
 int vhm_set_debugregs(struct vhm_vcpu *vcpu, const struct kvm_debugregs *d)
 {
-	struct vhm_state *st;
-
 	if (d->flags || d->dr6 >> 32 || d->dr7 >> 32)
 		return -EINVAL;
 	memcpy(vcpu->dr, d->db, sizeof(d->db));
-	st = vhm_st_write(vcpu, VHM_ST_DR);
-	st->dr6 = (d->dr6 & DR6_SETTABLE) | DR6_FIXED;
-	st->dr7 = (d->dr7 & DR7_SETTABLE) | DR7_FIXED;
-	vhm_dr_update(vcpu);
+	set_dr67(vcpu, d->dr6, d->dr7);
 	return 0;
 }
 
@@ -639,10 +598,10 @@ int vhm_set_debugregs(struct vhm_vcpu *vcpu, const struct kvm_debugregs *d)
  */
 int vhm_set_guest_debug(struct vhm_vcpu *vcpu, const struct kvm_guest_debug *d)
 {
-	bool stepped = vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP;
-
 	if (d->control & ~DEBUG_KNOWN)
 		return -EINVAL;
+	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
+		vcpu->rflags &= ~(u64)X86_EFLAGS_TF;
 	/* the guest's own DR7 is in the control block only while the VMM's is not */
 	vhm_st(vcpu, VHM_ST_DR);
 	vcpu->guest_debug = d->control & KVM_GUESTDBG_ENABLE ? d->control : 0;
@@ -651,10 +610,6 @@ int vhm_set_guest_debug(struct vhm_vcpu *vcpu, const struct kvm_guest_debug *d)
 		vcpu->guest_debug_dr7 = ((u32)d->arch.debugreg[7] & DR7_SETTABLE & ~DR7_GD) |
 					DR7_FIXED;
 	}
-	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
-		vcpu->rflags |= X86_EFLAGS_TF;
-	else if (stepped)
-		vcpu->rflags &= ~(u64)X86_EFLAGS_TF;
 	vhm_dr_update(vcpu);
 	return 0;
 }

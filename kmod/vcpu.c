@@ -33,7 +33,6 @@ void vhm_vcpu_destroy(struct vhm_vcpu *vcpu)
 {
 	vhm_lapic_detach(vcpu);
 	vhm_pt_cache_free(&vcpu->pt_cache);
-	vhm_clock_free(vcpu);
 	vhm_pending_free(vcpu);
 	vhm_msrs_free(vcpu);
 	vhm_cpuid_free(vcpu);
@@ -59,8 +58,6 @@ static int vcpu_build(struct vhm_vcpu *vcpu)
 		r = vhm_msrs_alloc(vcpu);
 	if (!r)
 		r = vhm_pending_alloc(vcpu);
-	if (!r)
-		r = vhm_clock_alloc(vcpu);
 	if (!r)
 		r = vhm_lapic_attach(vcpu);
 	return r;

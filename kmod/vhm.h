@@ -232,7 +232,7 @@ struct vhm_vcpu {
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;	/* [m] */
 	u8 maxphyaddr;		/* [m] */
 	struct vhm_msrs *msrs;	/* [c] emulated MSR values (msr.c) */
-	struct vhm_clock *clock;	/* [c] kvmclock state (clock.c) */
+	bool clock_stopped;	/* [m] tell the guest's clock that the VMM stopped it */
 	u32 tsc_khz;		/* [m] to change, read anywhere */
 
 	/* an instruction or port access that waits for the VMM (pio_mmio.c) */
@@ -484,16 +484,10 @@ int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap);	/* -EINVAL */
 
 /* ---- clock.c ------------------------------------------------------------- */
 
-int vhm_clock_alloc(struct vhm_vcpu *vcpu);
-void vhm_clock_free(struct vhm_vcpu *vcpu);
-void vhm_clock_reset(struct vhm_vcpu *vcpu);
 void vhm_vm_clock_init(struct vhm_vm *vm);
 u64 vhm_guest_tsc(struct vhm_vcpu *vcpu);		/* any context */
-void vhm_set_guest_tsc(struct vhm_vcpu *vcpu, u64 tsc);
 u64 vhm_tsc_to_ns(struct vhm_vcpu *vcpu, u64 delta);	/* guest ticks to ns */
 int vhm_set_tsc_khz(struct vhm_vcpu *vcpu, u32 khz);	/* -EINVAL */
-int vhm_clock_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val);	/* system/wall clock */
-int vhm_clock_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val);
 /** vhm_clock_update: serve VHM_REQ_CLOCK. Process, srcu held. */
 void vhm_clock_update(struct vhm_vcpu *vcpu);
 void vhm_get_clock(struct vhm_vm *vm, struct kvm_clock_data *c);
