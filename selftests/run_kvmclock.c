@@ -34,7 +34,7 @@ static uint64_t guest_time(void)
 			delta >>= -c->shift;
 		else
 			delta <<= c->shift;
-		time = c->time + (uint64_t)((unsigned __int128)delta * c->mul >> 32);
+		time = c->time + (uint64_t)((__uint128_t)delta * c->mul >> 32);
 		barrier();
 	} while (version & 1 || version != c->version);
 	return time;

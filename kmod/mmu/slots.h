@@ -5,6 +5,8 @@
 #ifndef VHM_MMU_SLOTS_H
 #define VHM_MMU_SLOTS_H
 
+#include "vhm.h"
+
 /** vhm_slots_pos: number of slots that begin at or below gfn. */
 static inline u32 vhm_slots_pos(const struct vhm_slots *s, u64 gfn)
 {

@@ -115,10 +115,10 @@ static void good_elf(void)
 	elf.e.e_phoff = offsetof(struct elf, p);
 	elf.e.e_phnum = 2;
 	elf.e.e_phentsize = sizeof(Elf64_Phdr);
-	elf.p[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_paddr = 0x1000000,
+	elf.p[0] = (Elf64_Phdr) { .p_type = PT_LOAD, .p_paddr = 0x1000000,
 		.p_offset = offsetof(struct elf, text),
 		.p_filesz = sizeof(elf.text), .p_memsz = 0x3000 };
-	elf.p[1] = (Elf64_Phdr){ .p_type = PT_NOTE,
+	elf.p[1] = (Elf64_Phdr) { .p_type = PT_NOTE,
 		.p_offset = offsetof(struct elf, note),
 		.p_filesz = sizeof(elf.note), .p_memsz = sizeof(elf.note) };
 	elf.note.n = (Elf64_Nhdr){ 4, 4, 18 };
@@ -230,7 +230,9 @@ TEST(too_little_memory_says_how_much)
 	good_bzimage();
 	why = boot(MIB, NULL, 1 << 20);
 	CHECK(why);
-	CHECK_EQ(sscanf(strstr(why, "at least"), "at least --memory %u", &need), 1);
+	why = strstr(why, "at least --memory ");
+	CHECK(why);
+	need = strtoul(why + strlen("at least --memory "), NULL, 10);
 	CHECK(boot((need - 1) * MIB, NULL, 1 << 20));
 	CHECK(!boot(need * MIB, NULL, 1 << 20));
 	header()->initrd_addr_max = 0x1100000 + 100;	/* just above the kernel */
