@@ -134,7 +134,7 @@ static void set_offset(struct vhm_vcpu *vcpu, u64 offset)
 
 void vhm_move_tsc(struct vhm_vcpu *vcpu, u64 by)
 {
-	vcpu->msrs->tsc_adjust += by;
+	vcpu->msrs.tsc_adjust += by;
 	set_offset(vcpu, vcpu->st.tsc_offset + by);
 }
 
@@ -213,10 +213,10 @@ static void write_versioned(struct vhm_vm *vm, u64 gpa, void *data, u32 size)
 /* The stopped flag is the guest's to clear, so one that is set stays. */
 void vhm_clock_update(struct vhm_vcpu *vcpu)
 {
-	u64 gpa = vcpu->msrs->system_time & ~SYSTEM_TIME_ON, tsc;
+	u64 gpa = vcpu->msrs.system_time & ~SYSTEM_TIME_ON, tsc;
 	struct pvclock_vcpu_time_info p = { .tsc_to_system_mul = rate_mul, .tsc_shift = rate_shift };
 
-	if (!(vcpu->msrs->system_time & SYSTEM_TIME_ON) ||
+	if (!(vcpu->msrs.system_time & SYSTEM_TIME_ON) ||
 	    vhm_gpa_read(vcpu->vm, gpa + offsetof(typeof(p), flags), &p.flags, 1))
 		return;
 	p.flags &= PVCLOCK_GUEST_STOPPED;
@@ -273,7 +273,7 @@ int vhm_set_clock(struct vhm_vm *vm, const struct kvm_clock_data *c)
 
 int vhm_kvmclock_ctrl(struct vhm_vcpu *vcpu)
 {
-	if (!(vcpu->msrs->system_time & SYSTEM_TIME_ON))
+	if (!(vcpu->msrs.system_time & SYSTEM_TIME_ON))
 		return -EINVAL;
 	vcpu->clock_stopped = true;
 	vhm_request(vcpu, VHM_REQ_CLOCK);

@@ -157,14 +157,10 @@ static u32 *reg_of(struct kvm_cpuid_entry2 *e, int reg)
 	return &e->eax + reg;
 }
 
-struct builder {
-	struct kvm_cpuid_entry2 *e;	/* room for VHM_MAX_CPUID, more than there can be */
-	u32 n;
-};
-
-static struct kvm_cpuid_entry2 *add(struct builder *b, u32 fn, u32 index, u32 flags)
+/* The host's leaf, at @at, which moves on. */
+static struct kvm_cpuid_entry2 *add(struct kvm_cpuid_entry2 **at, u32 fn, u32 index, u32 flags)
 {
-	struct kvm_cpuid_entry2 *e = &b->e[b->n++];
+	struct kvm_cpuid_entry2 *e = (*at)++;
 
 	*e = (struct kvm_cpuid_entry2){ .function = fn, .index = index, .flags = flags };
 	cpuid_count(fn, index, &e->eax, &e->ebx, &e->ecx, &e->edx);
@@ -177,7 +173,7 @@ static bool host_lacks(u32 fn)
 	return fn > cpuid_eax(fn & EXT_LEAF);
 }
 
-static void add_row(struct builder *b, const struct leaf_row *row)
+static void add_row(struct kvm_cpuid_entry2 **at, const struct leaf_row *row)
 {
 	struct kvm_cpuid_entry2 *e;
 	const struct dep_row *d;
@@ -185,7 +181,7 @@ static void add_row(struct builder *b, const struct leaf_row *row)
 
 	if (host_lacks(row->fn))
 		return;
-	e = add(b, row->fn, row->index, row->flags);
+	e = add(at, row->fn, row->index, row->flags);
 	for (r = 0; r < 4; r++)
 		*reg_of(e, r) = (*reg_of(e, r) & row->reg[r].mask) | row->reg[r].force;
 	for (d = deps; d < deps + ARRAY_SIZE(deps); d++)
@@ -202,52 +198,55 @@ static void add_row(struct builder *b, const struct leaf_row *row)
 }
 
 /* Cache parameters: a list that ends with type 0. */
-static void add_caches(struct builder *b, u32 fn)
+static void add_caches(struct kvm_cpuid_entry2 **at, u32 fn)
 {
 	u32 i = 0;
 
 	if (host_lacks(fn))
 		return;
-	while (add(b, fn, i++, INDEXED)->eax & 0x1f && i < 16)
+	while (add(at, fn, i++, INDEXED)->eax & 0x1f && i < 16)
 		;
 }
 
-static void add_xsave(struct builder *b)
+static void add_xsave(struct kvm_cpuid_entry2 **at)
 {
 	unsigned long xcr0 = vhm_caps.xcr0, i = FIRST_EXTENDED_XFEATURE;
 	struct kvm_cpuid_entry2 *e;
 
 	if (!xcr0)
 		return;
-	e = add(b, 0xd, 0, INDEXED);
+	e = add(at, 0xd, 0, INDEXED);
 	e->eax = xcr0;
 	e->edx = xcr0 >> 32;
 	e->ebx = e->ecx = vhm_xsave_size();
-	e = add(b, 0xd, 1, INDEXED);
+	e = add(at, 0xd, 1, INDEXED);
 	e->eax &= F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1);
 	e->ebx = e->eax & F(XSAVEC) ? vhm_xstate_bytes(xcr0, true) : 0;
 	e->ecx = e->edx = 0;
 	for_each_set_bit_from(i, &xcr0, VHM_XCR0_MAX - 1) {
-		e = add(b, 0xd, i, INDEXED);
+		e = add(at, 0xd, i, INDEXED);
 		e->ecx &= BIT(1);	/* aligned in compacted format */
 		e->edx = 0;
 	}
 }
 
-static void build(struct builder *b)
+/* All that is offered; their number, well below VHM_MAX_CPUID. */
+static u32 build(struct kvm_cpuid_entry2 *e)
 {
+	struct kvm_cpuid_entry2 *at = e;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(leaves); i++)
-		add_row(b, &leaves[i]);
-	add_caches(b, 0x4);
+		add_row(&at, &leaves[i]);
+	add_caches(&at, 0x4);
 	/* only with TOPOEXT does the leaf exist */
 	if (cpuid_ecx(0x80000001) & F(TOPOEXT))
-		add_caches(b, 0x8000001d);
-	add_xsave(b);
-	b->e[b->n++] = (struct kvm_cpuid_entry2){ .function = KVM_LEAF, .eax = KVM_LEAF + 1,
-						  .ebx = PV_EBX, .ecx = PV_ECX, .edx = PV_EDX };
-	b->e[b->n++] = (struct kvm_cpuid_entry2){ .function = KVM_LEAF + 1, .eax = PV_FEATURES };
+		add_caches(&at, 0x8000001d);
+	add_xsave(&at);
+	*at++ = (struct kvm_cpuid_entry2){ .function = KVM_LEAF, .eax = KVM_LEAF + 1,
+					   .ebx = PV_EBX, .ecx = PV_ECX, .edx = PV_EDX };
+	*at++ = (struct kvm_cpuid_entry2){ .function = KVM_LEAF + 1, .eax = PV_FEATURES };
+	return at - e;
 }
 
 /* Hand a table out; the VMM must have room for it, and for @least entries. */
@@ -264,16 +263,14 @@ static int give(struct kvm_cpuid2 __user *u, const struct kvm_cpuid_entry2 *e, u
 
 int vhm_cpuid_supported(struct kvm_cpuid2 __user *u, bool emulated)
 {
-	struct builder b = { .e = kvcalloc(VHM_MAX_CPUID, sizeof(*b.e), GFP_KERNEL) };
+	struct kvm_cpuid_entry2 *e = kvcalloc(VHM_MAX_CPUID, sizeof(*e), GFP_KERNEL);
 	int r;
 
-	if (!b.e)
+	if (!e)
 		return -ENOMEM;
 	/* no instruction is emulated that the CPU lacks: that list is empty */
-	if (!emulated)
-		build(&b);
-	r = give(u, b.e, b.n, 1);
-	kvfree(b.e);
+	r = give(u, e, emulated ? 0 : build(e), 1);
+	kvfree(e);
 	return r;
 }
 
@@ -318,51 +315,45 @@ static noinline struct kvm_cpuid_entry2 *find_other(struct vhm_vcpu *vcpu, u32 f
 	return range && fn <= range->eax ? NULL : find(vcpu, basic->eax, index);
 }
 
-/* A missing sub-leaf of the topology leaves still names itself and the CPU. */
-static bool topology_tail(struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 *r)
-{
-	const struct kvm_cpuid_entry2 *e = fn == 0xb || fn == 0x1f ? find(vcpu, fn, 1) : NULL;
-
-	if (!e)
-		return false;
-	r[VHM_CPUID_ECX] = index & 0xff;
-	r[VHM_CPUID_EDX] = e->edx;
-	return true;
-}
-
-/* Bits that mirror the CPU's state. */
-static void live_bits(struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 r[4])
+/* Bits that mirror the CPU's state, of leaves 1 and 0xd. */
+static void live_bits(struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 *eax, u32 *ebx, u32 *ecx,
+		      u32 *edx)
 {
 	if (fn == 0x1) {
-		r[VHM_CPUID_ECX] &= ~F(OSXSAVE);
+		*ecx &= ~F(OSXSAVE);
 		if (vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_OSXSAVE)
-			r[VHM_CPUID_ECX] |= F(OSXSAVE);
+			*ecx |= F(OSXSAVE);
 		if (!(vhm_apic_base(vcpu) & APIC_ON))
-			r[VHM_CPUID_EDX] &= ~F(APIC);
-	} else if (!index || (index == 1 && r[VHM_CPUID_EAX] & F(XSAVEC))) {
-		r[VHM_CPUID_EBX] = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), index);
+			*edx &= ~F(APIC);
+	} else if (!index || (index == 1 && *eax & F(XSAVEC))) {
+		*ebx = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), index);
 	}
 }
 
 void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
-	u32 fn = *eax, index = *ecx, r[4] = {};
+	u32 fn = *eax, index = *ecx;
 	const struct kvm_cpuid_entry2 *e = find(vcpu, fn, index);
 
-	if (unlikely(!e) && !topology_tail(vcpu, fn, index, r))
+	if (unlikely(!e)) {
+		*eax = *ebx = *ecx = *edx = 0;
+		/* a missing sub-leaf of the topology still names itself and the CPU */
+		e = fn == 0xb || fn == 0x1f ? find(vcpu, fn, 1) : NULL;
+		if (e) {
+			*ecx = index & 0xff;
+			*edx = e->edx;
+			return;
+		}
 		e = find_other(vcpu, fn, index);
-	if (likely(e)) {
-		r[VHM_CPUID_EAX] = e->eax;
-		r[VHM_CPUID_EBX] = e->ebx;
-		r[VHM_CPUID_ECX] = e->ecx;
-		r[VHM_CPUID_EDX] = e->edx;
-		if (e->function == 0x1 || e->function == 0xd)
-			live_bits(vcpu, e->function, index, r);
+		if (!e)
+			return;
 	}
-	*eax = r[VHM_CPUID_EAX];
-	*ebx = r[VHM_CPUID_EBX];
-	*ecx = r[VHM_CPUID_ECX];
-	*edx = r[VHM_CPUID_EDX];
+	*eax = e->eax;
+	*ebx = e->ebx;
+	*ecx = e->ecx;
+	*edx = e->edx;
+	if (e->function == 0x1 || e->function == 0xd)
+		live_bits(vcpu, e->function, index, eax, ebx, ecx, edx);
 }
 
 /* A register of a leaf, as the VMM set it; 0 without that leaf. */
@@ -491,9 +482,4 @@ int vhm_set_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u)
 int vhm_get_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u)
 {
 	return give(u, vcpu->cpuid, vcpu->n_cpuid, 0);
-}
-
-void vhm_cpuid_free(struct vhm_vcpu *vcpu)
-{
-	kvfree(vcpu->cpuid);
 }

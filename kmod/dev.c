@@ -116,7 +116,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_GET_MSR_FEATURE_INDEX_LIST:
 		return vhm_msr_list(u, true);
 	case KVM_GET_MSRS:
-		return vhm_get_feature_msrs(u);
+		return vhm_get_or_set_msrs(NULL, u, false);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
 		return get_mce_cap(u);
 	default:

@@ -72,11 +72,6 @@ int vhm_fpu_alloc(struct vhm_vcpu *vcpu)
 	return vcpu->fpu.area ? 0 : -ENOMEM;
 }
 
-void vhm_fpu_free(struct vhm_vcpu *vcpu)
-{
-	kfree(vcpu->fpu.area);
-}
-
 /* Everything to its initial state, but for MXCSR. */
 static void clear_image(struct vhm_vcpu *vcpu)
 {

@@ -25,7 +25,6 @@
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 
-#include "host.h"
 #include "msr.h"
 
 #define MAX_MSRS	256	/* entries in one KVM_GET_MSRS or KVM_SET_MSRS */
@@ -40,19 +39,17 @@
 #define HWCR_IGNORED	(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))	/* cache and IGNNE quirks */
 #define HWCR_KEPT	(HWCR_MC_WREN | BIT_ULL(24))
 #define MISC_FIXED	(BIT_ULL(7) | BIT_ULL(11) | BIT_ULL(12)) /* no PMU, BTS, PEBS */
-#define UCODE_INTEL	0x100000000ull
 #define UCODE_AMD	0x01000065ull
 
+/*
+ * PLAIN keeps what is written; QUIET is a constant that ignores writes, FIXED
+ * one that takes only itself, SAME takes only what is there; VENDOR is the back
+ * end's; CANON holds a linear address. The others are each one of its kind.
+ */
 enum msr_kind {
-	PLAIN,		/* kept as it is written */
-	QUIET,		/* a constant that ignores writes */
-	FIXED,		/* a constant that takes only itself */
-	SAME,		/* takes only what is there */
-	VENDOR,		/* the back end's */
-	CANON,		/* holds a linear address */
-	PAT, MTRR_VAR, MTRR_FIX, MTRR_DEF,
-	HOST_BITS, UCODE, MISC, HWCR, MCG_CTL, BANK, EFER,
-	TSC, TSC_ADJUST, APICBASE, DEADLINE, WALL_CLOCK, SYSTEM_TIME,
+	PLAIN, QUIET, FIXED, SAME, VENDOR, CANON, PAT, MTRR_VAR, MTRR_FIX, MTRR_DEF,
+	HOST_BITS, UCODE, MISC, HWCR, MCG_CTL, BANK, EFER, TSC, TSC_ADJUST, APICBASE,
+	DEADLINE, WALL_CLOCK, SYSTEM_TIME,
 };
 
 /* row flags */
@@ -62,8 +59,7 @@ enum msr_kind {
 
 struct msr_row {
 	u32 first, last;
-	u8 kind;	/* enum msr_kind */
-	u8 flags;
+	u8 kind, flags;	/* enum msr_kind, bits above */
 	u8 group;	/* VHM_ST_* when it lives in struct vhm_state, else 0: struct vhm_msrs */
 	u16 off;	/* where in it */
 	u64 arg;	/* QUIET, FIXED: the value; else bits that must be zero */
@@ -154,39 +150,24 @@ static const struct msr_row *find_row(u32 index)
 static u64 *place(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index, bool write)
 {
 	if (!row->group)
-		return (void *)vcpu->msrs + row->off + (index - row->first) * sizeof(u64);
+		return (void *)&vcpu->msrs + row->off + (index - row->first) * sizeof(u64);
 	return (void *)(write ? vhm_st_write(vcpu, row->group) : vhm_st(vcpu, row->group)) +
 	       row->off;
 }
 
 /* ---- features of this host that guests are told by MSR ------------------- */
 
-/* What says "not vulnerable" of the CPU, and holds in a guest as well. */
-static u64 arch_cap(void)
-{
-	u64 cap;
-
-	if (!boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) ||
-	    vhm_rdmsr_safe(MSR_IA32_ARCH_CAPABILITIES, &cap))
-		cap = 0;
-	cap &= ARCH_CAP_RDCL_NO | ARCH_CAP_IBRS_ALL | ARCH_CAP_RSBA | ARCH_CAP_SSB_NO |
-	       ARCH_CAP_MDS_NO | ARCH_CAP_TAA_NO | ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO |
-	       ARCH_CAP_PSDP_NO | ARCH_CAP_FB_CLEAR | ARCH_CAP_RRSBA | ARCH_CAP_BHI_NO |
-	       ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO;
-	return cap | (boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN) ? 0 : ARCH_CAP_RDCL_NO) |
-	       (boot_cpu_has_bug(X86_BUG_SPEC_STORE_BYPASS) ? 0 : ARCH_CAP_SSB_NO) |
-	       (boot_cpu_has_bug(X86_BUG_MDS) ? 0 : ARCH_CAP_MDS_NO) |
-	       (boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) ? 0 : ARCH_CAP_PSCHANGE_MC_NO);
-}
-
+/* AMD has no ARCH_CAPABILITIES of its own: they follow from what the kernel knows. */
 static u64 feature_value(u32 index)
 {
 	switch (index) {
-	case MSR_IA32_ARCH_CAPABILITIES:
-		return arch_cap();
+	case MSR_IA32_ARCH_CAPABILITIES:	/* "not vulnerable" to these */
+		return (boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN) ? 0 : ARCH_CAP_RDCL_NO) |
+		       (boot_cpu_has_bug(X86_BUG_SPEC_STORE_BYPASS) ? 0 : ARCH_CAP_SSB_NO) |
+		       (boot_cpu_has_bug(X86_BUG_MDS) ? 0 : ARCH_CAP_MDS_NO) |
+		       (boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) ? 0 : ARCH_CAP_PSCHANGE_MC_NO);
 	case MSR_IA32_UCODE_REV:
-		return boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
-		       boot_cpu_data.x86_vendor == X86_VENDOR_HYGON ? UCODE_AMD : UCODE_INTEL;
+		return UCODE_AMD;
 	case MSR_AMD64_DE_CFG:
 		return boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ?
 		       MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
@@ -221,30 +202,22 @@ static int x2apic_get(struct vhm_vcpu *vcpu, u32 index, u64 *val)
 	return !vhm_lapic_msr_read(vcpu->lapic, index, val);
 }
 
-static int x2apic_set(struct vhm_vcpu *vcpu, u32 index, u64 val)
+static int lapic_set(struct vhm_vcpu *vcpu, u32 index, u64 val)
 {
 	struct vhm_lapic *lapic = vcpu->lapic;
 
 	if (!lapic)
 		return 1;
-	vhm_lapic_set_cr8(lapic, vcpu->cr8);
-	if (!vhm_lapic_msr_write(lapic, index, val))
-		return 1;
-	vcpu->cr8 = vhm_lapic_cr8(lapic);
-	/* an EOI or a lower priority may have let one through */
+	if (index == MSR_IA32_TSC_DEADLINE) {
+		vhm_lapic_set_tsc_deadline(lapic, val);
+	} else {
+		vhm_lapic_set_cr8(lapic, vcpu->cr8);
+		if (!vhm_lapic_msr_write(lapic, index, val))
+			return 1;
+		vcpu->cr8 = vhm_lapic_cr8(lapic);
+	}
+	/* an EOI, a lower priority or a deadline in the past may have let one through */
 	if (vhm_irq_pending(lapic) != -1)
-		set_bit(VHM_REQ_EVENT, &vcpu->requests);
-	return 0;
-}
-
-/* Without LAPIC it is no register, but a VMM may save and restore its zero. */
-static int deadline_set(struct vhm_vcpu *vcpu, u64 val, bool host)
-{
-	if (!vcpu->lapic)
-		return !host || val;
-	vhm_lapic_set_tsc_deadline(vcpu->lapic, val);
-	/* a deadline in the past has set its interrupt already */
-	if (vhm_irq_pending(vcpu->lapic) != -1)
 		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return 0;
 }
@@ -273,8 +246,8 @@ static int row_get(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index, 
 	}
 	*val = *place(vcpu, row, index, false);
 	if (row->kind == BANK)
-		return index - row->first >= VHM_BANK_REGS * (vcpu->msrs->mcg_cap & 0xff);
-	return row->kind == MCG_CTL && !(vcpu->msrs->mcg_cap & MCG_CTL_P_BIT) && !host;
+		return index - row->first >= VHM_BANK_REGS * (vcpu->msrs.mcg_cap & 0xff);
+	return row->kind == MCG_CTL && !(vcpu->msrs.mcg_cap & MCG_CTL_P_BIT) && !host;
 }
 
 /* As many memory types as there are, one in a byte. */
@@ -294,7 +267,7 @@ static bool bank_takes(struct vhm_vcpu *vcpu, u32 reg, u64 val, bool host)
 {
 	if (reg % VHM_BANK_REGS == 0)
 		return !val || !~(val | BIT_ULL(0) | BIT_ULL(10));
-	return reg % VHM_BANK_REGS != 1 || !val || host || vcpu->msrs->hwcr & HWCR_MC_WREN;
+	return reg % VHM_BANK_REGS != 1 || !val || host || vcpu->msrs.hwcr & HWCR_MC_WREN;
 }
 
 /* Rules beyond bits that must be zero. @old: what a read gives. */
@@ -322,7 +295,7 @@ static bool acceptable(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 ind
 	case MISC:
 		return host || !((val ^ old) & MISC_FIXED);
 	case MCG_CTL:
-		return !val || (!~val && vcpu->msrs->mcg_cap & MCG_CTL_P_BIT);
+		return !val || (!~val && vcpu->msrs.mcg_cap & MCG_CTL_P_BIT);
 	case BANK:
 		return bank_takes(vcpu, index - row->first, val, host);
 	default:
@@ -346,14 +319,14 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 	const struct msr_row *row;
 	u64 old;
 
-	if (is_x2apic(index))
-		return x2apic_set(vcpu, index, val);
+	if (is_x2apic(index) || (index == MSR_IA32_TSC_DEADLINE && vcpu->lapic))
+		return lapic_set(vcpu, index, val);
 	row = find_row(index);
 	if (!row || (row->flags & HOSTW && !host))
 		return 1;
 	switch (row->kind) {
-	case DEADLINE:
-		return deadline_set(vcpu, val, host);
+	case DEADLINE:	/* no register without LAPIC, but a VMM may restore its zero */
+		return !host || val;
 	case VENDOR:
 		return vhm_ops->msr_set(vcpu, index, val, host);
 	case EFER:
@@ -369,7 +342,7 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 	case QUIET:
 		return 0;
 	case UCODE:	/* guests write 0 before they read */
-		val = host ? val : vcpu->msrs->ucode_rev;
+		val = host ? val : vcpu->msrs.ucode_rev;
 		break;
 	case HWCR:
 		val &= ~HWCR_IGNORED;
@@ -378,7 +351,7 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 		if (!host && !vhm_guest_has(vcpu, 7, 0, VHM_CPUID_EBX, 1))
 			return 1;
 		if (!host)
-			vhm_move_tsc(vcpu, val - vcpu->msrs->tsc_adjust);
+			vhm_move_tsc(vcpu, val - vcpu->msrs.tsc_adjust);
 		break;
 	case SYSTEM_TIME:
 		vhm_request(vcpu, VHM_REQ_CLOCK);
@@ -416,33 +389,22 @@ int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap)
 	/* bits 16..23: extended state registers, a number without effect here */
 	if (!banks || banks > VHM_MCE_BANKS || mcg_cap & ~(MCE_CAP | 0xff00ffull))
 		return -EINVAL;
-	vcpu->msrs->mcg_cap = mcg_cap;
+	vcpu->msrs.mcg_cap = mcg_cap;
 	if (mcg_cap & MCG_CTL_P_BIT)
-		vcpu->msrs->mcg_ctl = ~0ull;
+		vcpu->msrs.mcg_ctl = ~0ull;
 	for (i = 0; i < banks; i++)
-		vcpu->msrs->bank[i * VHM_BANK_REGS] = ~0ull;
+		vcpu->msrs.bank[i * VHM_BANK_REGS] = ~0ull;
 	return 0;
 }
 
 /* ---- life ---------------------------------------------------------------- */
-
-int vhm_msrs_alloc(struct vhm_vcpu *vcpu)
-{
-	vcpu->msrs = kzalloc(sizeof(*vcpu->msrs), GFP_KERNEL_ACCOUNT);
-	return vcpu->msrs ? 0 : -ENOMEM;
-}
-
-void vhm_msrs_free(struct vhm_vcpu *vcpu)
-{
-	kfree(vcpu->msrs);
-}
 
 /* INIT leaves them alone, all of them. */
 void vhm_msrs_reset(struct vhm_vcpu *vcpu, bool init)
 {
 	if (init)
 		return;
-	*vcpu->msrs = (struct vhm_msrs){
+	vcpu->msrs = (struct vhm_msrs){
 		.misc_enable = BIT_ULL(11) | BIT_ULL(12),
 		.ucode_rev = feature_value(MSR_IA32_UCODE_REV),
 		.arch_cap = feature_value(MSR_IA32_ARCH_CAPABILITIES),
@@ -453,11 +415,8 @@ void vhm_msrs_reset(struct vhm_vcpu *vcpu, bool init)
 
 /* ---- KVM_GET_MSRS, KVM_SET_MSRS and the lists ---------------------------- */
 
-/*
- * One entry after the other until one is refused; how many went well, or
- * -EFAULT, -E2BIG, -ENOMEM. Without vcpu: the features.
- */
-static int each_msr(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u, bool set)
+/* One entry after the other until one is refused. */
+int vhm_get_or_set_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u, bool set)
 {
 	struct kvm_msr_entry *e;
 	u32 n, i;
@@ -483,21 +442,6 @@ static int each_msr(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u, bool set)
 	r = !set && copy_to_user(u->entries, e, i * sizeof(*e)) ? -EFAULT : i;
 	kfree(e);
 	return r;
-}
-
-int vhm_get_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u)
-{
-	return each_msr(vcpu, u, false);
-}
-
-int vhm_set_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u)
-{
-	return each_msr(vcpu, u, true);
-}
-
-int vhm_get_feature_msrs(struct kvm_msrs __user *u)
-{
-	return each_msr(NULL, u, false);
 }
 
 /* Some rows exist only where the CPU has the thing. */

@@ -38,21 +38,6 @@ u32 vhm_xstate_bytes(u64 xcr0, bool compacted);
 /** vhm_cpuid_defaults: what holds until the VMM sets a table. vCPU not running. */
 void vhm_cpuid_defaults(struct vhm_vcpu *vcpu);
 
-/* ---- msr.c --------------------------------------------------------------- */
-
-#define VHM_N_VAR_MTRR	8
-#define VHM_BANK_REGS	4	/* CTL, STATUS, ADDR, MISC */
-
-/* Values of MSRs. All [m]. */
-struct vhm_msrs {
-	u64 var_mtrr[2 * VHM_N_VAR_MTRR];	/* base, mask, base, ... */
-	u64 fixed_mtrr[11], def_mtrr;
-	u64 misc_enable, ucode_rev, arch_cap, hwcr, de_cfg;
-	u64 mcg_cap, mcg_status, mcg_ctl, bank[VHM_MCE_BANKS * VHM_BANK_REGS];
-	u64 tsc_adjust;
-	u64 system_time, wall_clock;	/* kvmclock: addresses, bit 0 of the first: on */
-};
-
 /* ---- clock.c ------------------------------------------------------------- */
 
 /** vhm_move_tsc: the guest moves its TSC, and IA32_TSC_ADJUST with it. */

@@ -25,9 +25,7 @@
 #define EFER_LME_BIT	BIT_ULL(8)
 #define EFER_LMA_BIT	BIT_ULL(10)
 
-#define CR0_KNOWN	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | \
-			 X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | \
-			 X86_CR0_PG)
+#define CR0_KNOWN	0xe005003full	/* PE MP EM TS ET NE, WP, AM, NW CD PG */
 #define CR3_NOFLUSH	BIT_ULL(63)
 #define CR3_PCID	0xfffull
 
@@ -184,13 +182,10 @@ static struct kvm_segment get_seg(const struct vhm_seg *s)
 {
 	return (struct kvm_segment){
 		.base = s->base, .limit = s->limit, .selector = s->sel,
-		.type = s->attr & VHM_SEG_TYPE,
-		.s = !!(s->attr & VHM_SEG_S),
+		.type = s->attr & VHM_SEG_TYPE, .s = !!(s->attr & VHM_SEG_S),
 		.dpl = (s->attr & VHM_SEG_DPL) >> VHM_SEG_DPL_SHIFT,
-		.present = !!(s->attr & VHM_SEG_P),
-		.avl = !!(s->attr & VHM_SEG_AVL),
-		.l = !!(s->attr & VHM_SEG_L),
-		.db = !!(s->attr & VHM_SEG_DB),
+		.present = !!(s->attr & VHM_SEG_P), .avl = !!(s->attr & VHM_SEG_AVL),
+		.l = !!(s->attr & VHM_SEG_L), .db = !!(s->attr & VHM_SEG_DB),
 		.g = !!(s->attr & VHM_SEG_G),
 		.unusable = s->attr & VHM_SEG_UNUSABLE || !(s->attr & VHM_SEG_P),
 	};
@@ -212,11 +207,11 @@ static struct vhm_seg seg_of(const struct kvm_segment *k)
 
 #define ST_SREGS	(VHM_ST_CR | VHM_ST_CODE | VHM_ST_SEG | VHM_ST_DT)
 
-/* Members that kvm_sregs and kvm_sregs2 share, in the same place in both. */
+/* Up to here both have the same members: what follows takes either for the other. */
 static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) ==
 	      offsetof(struct kvm_sregs2, flags));
 
-static void get_common(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s)
+static void get_common(struct vhm_vcpu *vcpu, struct kvm_sregs *s)
 {
 	struct vhm_state *st = vhm_st(vcpu, ST_SREGS);
 	struct kvm_segment *k = &s->cs;
@@ -257,7 +252,7 @@ static bool cr3_valid(struct vhm_vcpu *vcpu, u64 val)
 }
 
 /* Only these combinations are reachable, so only these are taken. */
-static bool sregs_valid(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
+static bool sregs_valid(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 {
 	bool lma = s->efer & EFER_LMA_BIT;
 
@@ -270,12 +265,16 @@ static bool sregs_valid(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 	       vhm_apic_base_valid(vcpu, s->apic_base);
 }
 
-static void set_state(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
+static int set_common(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 {
-	struct vhm_state *st = vhm_st_write(vcpu, ST_SREGS);
 	const struct kvm_segment *k = &s->cs;
+	struct vhm_state *st;
 	int i;
 
+	/* the APIC base is last to refuse and first to change */
+	if (!sregs_valid(vcpu, s) || vhm_set_apic_base(vcpu, s->apic_base, true))
+		return -EINVAL;
+	st = vhm_st_write(vcpu, ST_SREGS);
 	for (i = 0; i < VHM_NR_SEGS; i++)
 		st->seg[seg_order[i]] = seg_of(&k[i]);
 	/* SS.DPL is the CPL in every mode but real mode, which is privileged */
@@ -289,23 +288,10 @@ static void set_state(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 	st->cr3 = s->cr3;
 	st->cr4 = s->cr4;
 	st->efer = s->efer;
-}
-
-/* A VMM that resets a halted boot processor this way expects it to run. */
-static bool looks_reset(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
-{
-	return vhm_is_bsp(vcpu) && vcpu->rip == 0xfff0 && s->cs.selector == 0xf000 &&
-	       s->cs.base == 0xffff0000 && !(s->cr0 & X86_CR0_PE);
-}
-
-static int set_common(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
-{
-	/* the APIC base is last to refuse and first to change */
-	if (!sregs_valid(vcpu, s) || vhm_set_apic_base(vcpu, s->apic_base, true))
-		return -EINVAL;
-	set_state(vcpu, s);
 	vhm_set_cr8(vcpu, s->cr8);
-	if (looks_reset(vcpu, s))
+	/* a VMM that resets a halted boot processor this way expects it to run */
+	if (vhm_is_bsp(vcpu) && vcpu->rip == 0xfff0 && s->cs.selector == 0xf000 &&
+	    s->cs.base == 0xffff0000 && !(s->cr0 & X86_CR0_PE))
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
@@ -316,40 +302,29 @@ void vhm_get_sregs(struct vhm_vcpu *vcpu, struct kvm_sregs *s)
 {
 	const struct vhm_events *ev = &vcpu->ev;
 	int vector = ev->interrupted.kind == VHM_EV_IRQ ? ev->interrupted.vector : ev->user_irq;
-	struct kvm_sregs2 two;
 
-	get_common(vcpu, &two);
-	memcpy(s, &two, offsetof(struct kvm_sregs, interrupt_bitmap));
+	get_common(vcpu, s);
 	memset(s->interrupt_bitmap, 0, sizeof(s->interrupt_bitmap));
 	if (vector >= 0)
 		__set_bit(vector, (unsigned long *)s->interrupt_bitmap);
 }
 
-/* The interrupt that KVM_GET_SREGS reported, or a new one; none: no change. */
-static void set_interrupt(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
+/* The bitmap has the interrupt that KVM_GET_SREGS reported, or a new one; none: no change. */
+int vhm_set_sregs(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 {
 	unsigned int vector = find_first_bit((const unsigned long *)s->interrupt_bitmap,
 					     KVM_NR_INTERRUPTS);
 	struct vhm_events *ev = &vcpu->ev;
 
+	if (set_common(vcpu, s))
+		return -EINVAL;
 	if (vector >= KVM_NR_INTERRUPTS)
-		return;
+		return 0;
 	if (ev->interrupted.kind != VHM_EV_IRQ && !vcpu->lapic)
 		ev->user_irq = vector;
 	else
 		ev->interrupted = (struct vhm_event){ .kind = VHM_EV_IRQ, .vector = vector };
-}
-
-int vhm_set_sregs(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
-{
-	struct kvm_sregs2 two = {};
-	int r;
-
-	memcpy(&two, s, offsetof(struct kvm_sregs, interrupt_bitmap));
-	r = set_common(vcpu, &two);
-	if (!r)
-		set_interrupt(vcpu, s);
-	return r;
+	return 0;
 }
 
 static bool pae_paging(const struct kvm_sregs2 *s)
@@ -368,7 +343,7 @@ void vhm_get_sregs2(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s)
 {
 	int idx;
 
-	get_common(vcpu, s);
+	get_common(vcpu, (struct kvm_sregs *)s);
 	s->flags = 0;
 	memset(s->pdptrs, 0, sizeof(s->pdptrs));
 	if (!pae_paging(s))
@@ -384,7 +359,7 @@ int vhm_set_sregs2(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 {
 	if (s->flags & ~(u64)KVM_SREGS2_FLAGS_PDPTRS_VALID || (s->flags && !pae_paging(s)))
 		return -EINVAL;
-	return set_common(vcpu, s);
+	return set_common(vcpu, (const struct kvm_sregs *)s);
 }
 
 /* ---- control registers, as the guest writes them ------------------------- */

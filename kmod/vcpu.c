@@ -34,9 +34,8 @@ void vhm_vcpu_destroy(struct vhm_vcpu *vcpu)
 	vhm_lapic_detach(vcpu);
 	vhm_pt_cache_free(&vcpu->pt_cache);
 	vhm_pending_free(vcpu);
-	vhm_msrs_free(vcpu);
-	vhm_cpuid_free(vcpu);
-	vhm_fpu_free(vcpu);
+	kvfree(vcpu->cpuid);
+	kfree(vcpu->fpu.area);
 	vhm_xfer_free(vcpu->xfer);
 	put_pid(vcpu->pid);
 	free_pages_of(vcpu);
@@ -54,8 +53,6 @@ static int vcpu_build(struct vhm_vcpu *vcpu)
 	if (!vcpu->run || !vcpu->xfer)
 		return -ENOMEM;
 	r = vhm_fpu_alloc(vcpu);
-	if (!r)
-		r = vhm_msrs_alloc(vcpu);
 	if (!r)
 		r = vhm_pending_alloc(vcpu);
 	if (!r)
@@ -338,9 +335,9 @@ static long other_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long a
 	case KVM_GET_CPUID2:
 		return vhm_get_cpuid2(vcpu, u);
 	case KVM_GET_MSRS:
-		return vhm_get_msrs(vcpu, u);
+		return vhm_get_or_set_msrs(vcpu, u, false);
 	case KVM_SET_MSRS:
-		return vhm_set_msrs(vcpu, u);
+		return vhm_get_or_set_msrs(vcpu, u, true);
 	case KVM_GET_XSAVE2:
 		return get_xsave2(vcpu, u);
 	case KVM_NMI:

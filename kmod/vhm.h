@@ -183,6 +183,20 @@ enum vhm_request {
 
 /* ---- vCPU -------------------------------------------------------------- */
 
+#define VHM_N_VAR_MTRR	8
+#define VHM_MCE_BANKS	32
+#define VHM_BANK_REGS	4	/* CTL, STATUS, ADDR, MISC */
+
+/* Values of MSRs that mean something only here (msr.c, clock.c). All [m]. */
+struct vhm_msrs {
+	u64 var_mtrr[2 * VHM_N_VAR_MTRR];	/* base, mask, base, ... */
+	u64 fixed_mtrr[11], def_mtrr;
+	u64 misc_enable, ucode_rev, arch_cap, hwcr, de_cfg;
+	u64 mcg_cap, mcg_status, mcg_ctl, bank[VHM_MCE_BANKS * VHM_BANK_REGS];
+	u64 tsc_adjust;
+	u64 system_time, wall_clock;	/* kvmclock: addresses, bit 0 of the first: on */
+};
+
 struct vhm_fpu {
 	u8 *area;		/* [m] XSAVE image, standard format, 64-byte aligned */
 	u32 size;		/* [c] bytes allocated, from CPUID.0xD */
@@ -231,7 +245,7 @@ struct vhm_vcpu {
 	u32 pv_features;	/* [m] KVM_FEATURE_* bits of the KVM leaf, 0 if not offered */
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;	/* [m] */
 	u8 maxphyaddr;		/* [m] */
-	struct vhm_msrs *msrs;	/* [c] emulated MSR values (msr.c) */
+	struct vhm_msrs msrs;
 	bool clock_stopped;	/* [m] tell the guest's clock that the VMM stopped it */
 	u32 tsc_khz;		/* [m] to change, read anywhere */
 
@@ -433,7 +447,6 @@ void vhm_dr_update(struct vhm_vcpu *vcpu);
 /* ---- fpu.c --------------------------------------------------------------- */
 
 int vhm_fpu_alloc(struct vhm_vcpu *vcpu);	/* -ENOMEM */
-void vhm_fpu_free(struct vhm_vcpu *vcpu);
 void vhm_fpu_reset(struct vhm_vcpu *vcpu, bool init);
 void vhm_fpu_enter(struct vhm_vcpu *vcpu);	/* interrupts off: guest FPU in */
 void vhm_fpu_leave(struct vhm_vcpu *vcpu);	/* guest FPU out, host's as before */
@@ -459,26 +472,24 @@ void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 int vhm_cpuid_supported(struct kvm_cpuid2 __user *u, bool emulated);
 int vhm_set_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u);
 int vhm_get_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u);
-void vhm_cpuid_free(struct vhm_vcpu *vcpu);
 enum { VHM_CPUID_EAX, VHM_CPUID_EBX, VHM_CPUID_ECX, VHM_CPUID_EDX };
 /** vhm_guest_has: a feature bit of the guest's CPUID; reg: VHM_CPUID_*. Not in a section. */
 bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bit);
 
 /* ---- msr.c --------------------------------------------------------------- */
 
-int vhm_msrs_alloc(struct vhm_vcpu *vcpu);
-void vhm_msrs_free(struct vhm_vcpu *vcpu);
 void vhm_msrs_reset(struct vhm_vcpu *vcpu, bool init);
 /** 0, or 1: no such MSR or a value it refuses (the guest gets #GP). */
 int vhm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host);
 int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host);
 /** may the row be served inside the section (no sleeping, no user access)? */
 bool vhm_msr_is_fast(u32 index);
-int vhm_get_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u);	/* count or -errno */
-int vhm_set_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u);
+/**
+ * vhm_get_or_set_msrs: KVM_GET_MSRS and KVM_SET_MSRS; without vcpu: the features,
+ * on the system fd. How many went well, or -EFAULT, -E2BIG, -ENOMEM. Process.
+ */
+int vhm_get_or_set_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u, bool set);
 int vhm_msr_list(struct kvm_msr_list __user *u, bool feature);
-int vhm_get_feature_msrs(struct kvm_msrs __user *u);	/* on the system fd */
-#define VHM_MCE_BANKS	32
 u64 vhm_mce_cap(void);			/* KVM_X86_GET_MCE_CAP_SUPPORTED */
 int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap);	/* -EINVAL */
 
