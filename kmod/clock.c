@@ -55,18 +55,13 @@ static void set_rate(void)
 	rate_mul = div64_u64((u64)NSEC_PER_SEC << 32, hz);
 }
 
-static u64 ticks_to_ns(u64 ticks)
+u64 vhm_tsc_to_ns(u64 ticks)
 {
 	if (rate_shift < 0)
 		ticks >>= -rate_shift;
 	else
 		ticks = ticks >> (63 - rate_shift) ? U64_MAX >> 1 : ticks << rate_shift;
 	return mul_u64_u32_shr(ticks, rate_mul, 32);
-}
-
-u64 vhm_tsc_to_ns(struct vhm_vcpu *vcpu, u64 delta)
-{
-	return ticks_to_ns(delta);
 }
 
 /* The VM's clock in ns, and the host's TSC of the same moment. Any context. */
@@ -80,7 +75,7 @@ static u64 vm_clock(struct vhm_vm *vm, u64 *tsc)
 	if (check_tsc_unstable())
 		ns = ktime_get_boottime_ns();
 	else	/* another CPU's TSC may be a few ticks behind the base */
-		ns = vm->clock_ns + ticks_to_ns(max_t(s64, *tsc - vm->clock_tsc, 0));
+		ns = vm->clock_ns + vhm_tsc_to_ns(max_t(s64, *tsc - vm->clock_tsc, 0));
 	ns += vm->clock_offset;
 	raw_spin_unlock_irqrestore(&vm->clock_lock, flags);
 	return ns;

@@ -300,21 +300,6 @@ static struct kvm_cpuid_entry2 *find(struct vhm_vcpu *vcpu, u32 fn, u32 index)
 	return NULL;
 }
 
-/*
- * A leaf without entry: zeros, but on Intel a leaf beyond the end of its range
- * reads as the highest basic one.
- */
-static noinline struct kvm_cpuid_entry2 *find_other(struct vhm_vcpu *vcpu, u32 fn, u32 index)
-{
-	const struct kvm_cpuid_entry2 *basic = find(vcpu, 0, 0), *range;
-
-	if (!basic || basic->ebx == 0x68747541 /* AuthenticAMD */ ||
-	    basic->ebx == 0x6f677948 /* HygonGenuine */)
-		return NULL;
-	range = find(vcpu, fn & 0xff000000, 0);
-	return range && fn <= range->eax ? NULL : find(vcpu, basic->eax, index);
-}
-
 /* Bits that mirror the CPU's state, of leaves 1 and 0xd. */
 static void live_bits(struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 *eax, u32 *ebx, u32 *ecx,
 		      u32 *edx)
@@ -336,24 +321,22 @@ void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	const struct kvm_cpuid_entry2 *e = find(vcpu, fn, index);
 
 	if (unlikely(!e)) {
+		/* zeros, as on AMD's CPUs; Intel's repeat the highest basic leaf */
 		*eax = *ebx = *ecx = *edx = 0;
 		/* a missing sub-leaf of the topology still names itself and the CPU */
 		e = fn == 0xb || fn == 0x1f ? find(vcpu, fn, 1) : NULL;
 		if (e) {
 			*ecx = index & 0xff;
 			*edx = e->edx;
-			return;
 		}
-		e = find_other(vcpu, fn, index);
-		if (!e)
-			return;
+		return;
 	}
 	*eax = e->eax;
 	*ebx = e->ebx;
 	*ecx = e->ecx;
 	*edx = e->edx;
-	if (e->function == 0x1 || e->function == 0xd)
-		live_bits(vcpu, e->function, index, eax, ebx, ecx, edx);
+	if (fn == 0x1 || fn == 0xd)
+		live_bits(vcpu, fn, index, eax, ebx, ecx, edx);
 }
 
 /* A register of a leaf, as the VMM set it; 0 without that leaf. */

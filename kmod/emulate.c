@@ -345,7 +345,7 @@ static enum vhm_emul_status op_read_cr(struct vhm_emul *e, unsigned int nr, u64 
 	const struct vhm_state *st = vhm_st(vcpu_of(e), VHM_ST_CR);
 	const u64 cr[] = { st->cr0, 0, st->cr2, st->cr3, st->cr4 };
 
-	*val = nr == 8 ? vhm_get_cr8(vcpu_of(e)) : cr[nr];
+	*val = nr == 8 ? vcpu_of(e)->cr8 : cr[nr];
 	return VHM_EMUL_OK;
 }
 

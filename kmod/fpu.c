@@ -84,13 +84,10 @@ static void clear_image(struct vhm_vcpu *vcpu)
 	fx->mxcsr_mask = mask;
 }
 
-/* INIT leaves all of it alone. */
-void vhm_fpu_reset(struct vhm_vcpu *vcpu, bool init)
+void vhm_fpu_reset(struct vhm_vcpu *vcpu)
 {
 	struct fxregs_state *fx = &image(vcpu)->i387;
 
-	if (init)
-		return;
 	/* for one thing in it: the MXCSR bits that may be set on this CPU */
 	asm volatile("fxsave64 (%0)" : : "r" (fx) : "memory");
 	if (!fx->mxcsr_mask)
@@ -104,7 +101,7 @@ void vhm_fpu_reset(struct vhm_vcpu *vcpu, bool init)
 /* ---- in and out ---------------------------------------------------------- */
 
 /*
- * The images are valid (vhm_set_xsave() sees to it), so XRSTOR cannot fault. Both
+ * The images are valid (image_valid() sees to it), so XRSTOR cannot fault. Both
  * run under the host's XCR0, which has every bit of vhm_caps.xcr0.
  */
 void vhm_fpu_enter(struct vhm_vcpu *vcpu)
@@ -204,54 +201,49 @@ static bool image_valid(struct vhm_vcpu *vcpu, const struct xregs_state *in)
 	       !(in->i387.mxcsr & ~image(vcpu)->i387.mxcsr_mask);
 }
 
-/*
- * Components absent from the image go to their initial state; MXCSR belongs to
- * SSE and AVX together and stays when neither is there.
- */
-int vhm_set_xsave(struct vhm_vcpu *vcpu, const void *buf, u32 size)
+/* Components absent from the image go to their initial state, but for MXCSR: see below. */
+static void set_image(struct vhm_vcpu *vcpu, const struct xregs_state *in)
 {
+	unsigned long set = in->header.xfeatures & vhm_caps.xcr0, i = FIRST_EXTENDED_XFEATURE;
 	struct fxregs_state *fx = &image(vcpu)->i387;
-	const struct fxregs_state *in = buf;
-	u64 features = ((const struct xregs_state *)buf)->header.xfeatures;
-	unsigned long set = features & vhm_caps.xcr0, i = FIRST_EXTENDED_XFEATURE;
+	u64 features = in->header.xfeatures;
 	u32 len, off, ecx, edx;
 
-	if (size < vhm_xsave_size() || !image_valid(vcpu, buf))
-		return -EINVAL;
 	clear_image(vcpu);
 	image(vcpu)->header.xfeatures = features;
 	if (features & XFEATURE_MASK_FP) {
 		memcpy((void *)fx, in, X87_WORDS);
-		memcpy(fx->st_space, in->st_space, sizeof(fx->st_space));
+		memcpy(fx->st_space, in->i387.st_space, sizeof(fx->st_space));
 	}
 	if (features & XFEATURE_MASK_SSE)
-		memcpy(fx->xmm_space, in->xmm_space, sizeof(fx->xmm_space));
+		memcpy(fx->xmm_space, in->i387.xmm_space, sizeof(fx->xmm_space));
+	/* it belongs to SSE and AVX together and stays when neither is there */
 	if (features & (XFEATURE_MASK_SSE | XFEATURE_MASK_YMM))
-		fx->mxcsr = in->mxcsr;
+		fx->mxcsr = in->i387.mxcsr;
 	for_each_set_bit_from(i, &set, VHM_XCR0_MAX - 1) {
 		cpuid_count(0xd, i, &len, &off, &ecx, &edx);
-		memcpy(vcpu->fpu.area + off, buf + off, len);
+		memcpy(vcpu->fpu.area + off, (void *)in + off, len);
 	}
-	return 0;
 }
 
 /*
- * vhm_set_xsave2 - KVM_SET_XSAVE with all of vhm_xsave_size() bytes at u
+ * vhm_set_xsave - KVM_SET_XSAVE with all of vhm_xsave_size() bytes at u
  *
  * Process context. -EFAULT, -ENOMEM; -EINVAL for an image with components or
  * MXCSR bits that the CPU lacks, or a header that is not all standard format.
  */
-int vhm_set_xsave2(struct vhm_vcpu *vcpu, void __user *u)
+int vhm_set_xsave(struct vhm_vcpu *vcpu, void __user *u)
 {
-	u32 size = vhm_xsave_size();
-	void *buf = memdup_user(u, size);
-	int r;
+	struct xregs_state *in = memdup_user(u, vhm_xsave_size());
+	bool valid;
 
-	if (IS_ERR(buf))
-		return PTR_ERR(buf);
-	r = vhm_set_xsave(vcpu, buf, size);
-	kfree(buf);
-	return r;
+	if (IS_ERR(in))
+		return PTR_ERR(in);
+	valid = image_valid(vcpu, in);
+	if (valid)
+		set_image(vcpu, in);
+	kfree(in);
+	return valid ? 0 : -EINVAL;
 }
 
 /* ---- XCR0 ---------------------------------------------------------------- */

@@ -94,7 +94,7 @@ static u64 op_guest_tsc(struct vhm_lapic *lapic)
 
 static u64 op_tsc_to_ns(struct vhm_lapic *lapic, u64 ticks)
 {
-	return vhm_tsc_to_ns(vcpu_of(lapic), ticks);
+	return vhm_tsc_to_ns(ticks);
 }
 
 static const struct vhm_irq_ops irq_ops = {

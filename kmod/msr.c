@@ -275,7 +275,6 @@ static bool acceptable(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 ind
 		       u64 old, bool host)
 {
 	switch (row->kind) {
-	case FIXED:
 	case SAME:
 		return val == old;
 	case CANON:
@@ -341,6 +340,8 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 		return 0;
 	case QUIET:
 		return 0;
+	case FIXED:
+		return val != row->arg;
 	case UCODE:	/* guests write 0 before they read */
 		val = host ? val : vcpu->msrs.ucode_rev;
 		break;
@@ -360,11 +361,10 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 		vhm_write_wall_clock(vcpu->vm, val);
 		break;
 	}
-	if ((row->kind != FIXED && val & row->arg) || row_get(vcpu, row, index, &old, host) ||
+	if (val & row->arg || row_get(vcpu, row, index, &old, host) ||
 	    !acceptable(vcpu, row, index, val, old, host))
 		return 1;
-	if (row->kind != FIXED)
-		*place(vcpu, row, index, true) = val;
+	*place(vcpu, row, index, true) = val;
 	return 0;
 }
 
@@ -399,11 +399,8 @@ int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap)
 
 /* ---- life ---------------------------------------------------------------- */
 
-/* INIT leaves them alone, all of them. */
-void vhm_msrs_reset(struct vhm_vcpu *vcpu, bool init)
+void vhm_msrs_reset(struct vhm_vcpu *vcpu)
 {
-	if (init)
-		return;
 	vcpu->msrs = (struct vhm_msrs){
 		.misc_enable = BIT_ULL(11) | BIT_ULL(12),
 		.ucode_rev = feature_value(MSR_IA32_UCODE_REV),

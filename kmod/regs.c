@@ -126,10 +126,11 @@ void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init)
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));
 	reset_events(&vcpu->ev);
 	vhm_ops->vcpu_reset(vcpu);
-	vhm_fpu_reset(vcpu, init);
-	vhm_msrs_reset(vcpu, init);
-	if (!init)
+	if (!init) {
+		vhm_fpu_reset(vcpu);
+		vhm_msrs_reset(vcpu);
 		vhm_sync_tsc(vcpu, 0);
+	}
 	if (vcpu->lapic)
 		vhm_lapic_reset(vcpu->lapic, init);
 	vhm_dr_update(vcpu);
@@ -225,7 +226,7 @@ static void get_common(struct vhm_vcpu *vcpu, struct kvm_sregs *s)
 	s->cr2 = st->cr2;
 	s->cr3 = st->cr3;
 	s->cr4 = st->cr4;
-	s->cr8 = vhm_get_cr8(vcpu);
+	s->cr8 = vcpu->cr8;
 	s->efer = st->efer;
 	s->apic_base = vhm_apic_base(vcpu);
 }
@@ -437,11 +438,6 @@ int vhm_set_cr8(struct vhm_vcpu *vcpu, u64 val)
 		vhm_lapic_set_cr8(vcpu->lapic, val);
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return 0;
-}
-
-u64 vhm_get_cr8(struct vhm_vcpu *vcpu)
-{
-	return vcpu->cr8;
 }
 
 /*

@@ -332,7 +332,7 @@ static void publish(struct vhm_vcpu *vcpu)
 	bool irqchip = vcpu->vm->irqchip;
 
 	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
-	run->cr8 = vhm_get_cr8(vcpu);
+	run->cr8 = vcpu->cr8;
 	run->apic_base = vhm_apic_base(vcpu);
 	run->ready_for_interrupt_injection = irqchip ||
 		(vcpu->ev.user_irq < 0 && vhm_irq_allowed(vcpu));

@@ -179,7 +179,6 @@ HAND_ON_VOID(get_sregs2, vhm_get_sregs2(vcpu, &a->sregs2))
 HAND_ON(set_sregs2, vhm_set_sregs2(vcpu, &a->sregs2))
 HAND_ON_VOID(get_fpu, vhm_get_fpu(vcpu, &a->fpu))
 HAND_ON_VOID(set_fpu, vhm_set_fpu(vcpu, &a->fpu))
-HAND_ON(set_xsave, vhm_set_xsave(vcpu, &a->xsave, sizeof(a->xsave)))
 HAND_ON_VOID(get_xcrs, vhm_get_xcrs(vcpu, &a->xcrs))
 HAND_ON(set_xcrs, vhm_set_xcrs(vcpu, &a->xcrs))
 HAND_ON_VOID(get_debugregs, vhm_get_debugregs(vcpu, &a->debugregs))
@@ -265,7 +264,7 @@ static const struct vcpu_row rows[] = {
 	{ KVM_GET_SREGS, get_sregs }, { KVM_SET_SREGS, set_sregs },
 	{ KVM_GET_SREGS2, get_sregs2 }, { KVM_SET_SREGS2, set_sregs2 },
 	{ KVM_GET_FPU, get_fpu }, { KVM_SET_FPU, set_fpu },
-	{ KVM_GET_XSAVE, get_xsave }, { KVM_SET_XSAVE, set_xsave },
+	{ KVM_GET_XSAVE, get_xsave },
 	{ KVM_GET_XCRS, get_xcrs }, { KVM_SET_XCRS, set_xcrs },
 	{ KVM_GET_DEBUGREGS, get_debugregs }, { KVM_SET_DEBUGREGS, set_debugregs },
 	{ KVM_SET_GUEST_DEBUG, set_guest_debug },
@@ -281,9 +280,6 @@ static long row_ioctl(struct vhm_vcpu *vcpu, const struct vcpu_row *row, unsigne
 	struct vhm_arg_buf b;
 	int r;
 
-	/* the image of KVM_SET_XSAVE may be larger than the number says */
-	if (row->cmd == KVM_SET_XSAVE && vhm_xsave_size() > _IOC_SIZE(row->cmd))
-		return vhm_set_xsave2(vcpu, (void __user *)arg);
 	r = vhm_arg_in(&b, row->cmd, arg);
 	return r ? r : vhm_arg_done(&b, row->cmd, arg, row->fn(vcpu, b.p));
 }
@@ -338,6 +334,8 @@ static long other_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long a
 		return vhm_get_or_set_msrs(vcpu, u, false);
 	case KVM_SET_MSRS:
 		return vhm_get_or_set_msrs(vcpu, u, true);
+	case KVM_SET_XSAVE:	/* the image may be larger than the number says */
+		return vhm_set_xsave(vcpu, u);
 	case KVM_GET_XSAVE2:
 		return get_xsave2(vcpu, u);
 	case KVM_NMI:

@@ -436,7 +436,6 @@ int vhm_set_cr0(struct vhm_vcpu *vcpu, u64 val);
 int vhm_set_cr3(struct vhm_vcpu *vcpu, u64 val);
 int vhm_set_cr4(struct vhm_vcpu *vcpu, u64 val);
 int vhm_set_cr8(struct vhm_vcpu *vcpu, u64 val);
-u64 vhm_get_cr8(struct vhm_vcpu *vcpu);
 int vhm_set_efer(struct vhm_vcpu *vcpu, u64 val, bool host);
 int vhm_set_xcr0(struct vhm_vcpu *vcpu, u64 val);
 int vhm_get_dr(struct vhm_vcpu *vcpu, int nr, u64 *val);	/* 0; 1: #UD raised or #DB */
@@ -447,17 +446,15 @@ void vhm_dr_update(struct vhm_vcpu *vcpu);
 /* ---- fpu.c --------------------------------------------------------------- */
 
 int vhm_fpu_alloc(struct vhm_vcpu *vcpu);	/* -ENOMEM */
-void vhm_fpu_reset(struct vhm_vcpu *vcpu, bool init);
+void vhm_fpu_reset(struct vhm_vcpu *vcpu);	/* as at power-up; INIT leaves it alone */
 void vhm_fpu_enter(struct vhm_vcpu *vcpu);	/* interrupts off: guest FPU in */
 void vhm_fpu_leave(struct vhm_vcpu *vcpu);	/* guest FPU out, host's as before */
 void vhm_get_fpu(struct vhm_vcpu *vcpu, struct kvm_fpu *f);
 void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f);
 u32 vhm_xsave_size(void);			/* KVM_CAP_XSAVE2 */
-/** to/from a kernel buffer of size bytes in the uapi's layout. -EINVAL on bad image. */
+/** to a kernel buffer of size bytes in the uapi's layout */
 void vhm_get_xsave(struct vhm_vcpu *vcpu, void *buf, u32 size);
-int vhm_set_xsave(struct vhm_vcpu *vcpu, const void *buf, u32 size);
-/** KVM_SET_XSAVE with an image larger than struct kvm_xsave. -EFAULT too. */
-int vhm_set_xsave2(struct vhm_vcpu *vcpu, void __user *u);
+int vhm_set_xsave(struct vhm_vcpu *vcpu, void __user *u);	/* -EINVAL, -EFAULT, -ENOMEM */
 void vhm_get_xcrs(struct vhm_vcpu *vcpu, struct kvm_xcrs *x);
 int vhm_set_xcrs(struct vhm_vcpu *vcpu, const struct kvm_xcrs *x);
 /** 16 bytes of xmm register n, for the emulator. vCPU not in a section. */
@@ -478,7 +475,7 @@ bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bi
 
 /* ---- msr.c --------------------------------------------------------------- */
 
-void vhm_msrs_reset(struct vhm_vcpu *vcpu, bool init);
+void vhm_msrs_reset(struct vhm_vcpu *vcpu);	/* as at power-up; INIT leaves them alone */
 /** 0, or 1: no such MSR or a value it refuses (the guest gets #GP). */
 int vhm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host);
 int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host);
@@ -497,7 +494,7 @@ int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap);	/* -EINVAL */
 
 void vhm_vm_clock_init(struct vhm_vm *vm);
 u64 vhm_guest_tsc(struct vhm_vcpu *vcpu);		/* any context */
-u64 vhm_tsc_to_ns(struct vhm_vcpu *vcpu, u64 delta);	/* guest ticks to ns */
+u64 vhm_tsc_to_ns(u64 ticks);				/* of any guest's TSC; any context */
 int vhm_set_tsc_khz(struct vhm_vcpu *vcpu, u32 khz);	/* -EINVAL */
 /** vhm_clock_update: serve VHM_REQ_CLOCK. Process, srcu held. */
 void vhm_clock_update(struct vhm_vcpu *vcpu);
