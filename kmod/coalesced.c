@@ -18,39 +18,24 @@ struct vhm_coalesced {
 	raw_spinlock_t lock;		/* all below and the ring's writer side */
 	int n;
 	u32 last;
-	struct kvm_coalesced_mmio_ring *ring;	/* constant once published */
+	struct kvm_coalesced_mmio_ring *ring;	/* constant */
 	struct kvm_coalesced_mmio_zone zone[MAX_ZONES];
 };
 
-static struct vhm_coalesced *get_or_make(struct vhm_vm *vm)
+int vhm_coalesced_init(struct vhm_vm *vm)
 {
-	struct vhm_coalesced *c;
+	struct vhm_coalesced *c = vm->coalesced = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 
-	mutex_lock(&vm->lock);
-	c = vm->coalesced;
-	if (c)
-		goto out;
-	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 	if (!c)
-		goto out;
-	c->ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!c->ring) {
-		kfree(c);
-		c = NULL;
-		goto out;
-	}
+		return -ENOMEM;
 	raw_spin_lock_init(&c->lock);
-	smp_store_release(&vm->coalesced, c);
-out:
-	mutex_unlock(&vm->lock);
-	return c;
+	c->ring = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	return c->ring ? 0 : -ENOMEM;
 }
 
 struct page *vhm_coalesced_page(struct vhm_vm *vm)
 {
-	struct vhm_coalesced *c = get_or_make(vm);
-
-	return c ? virt_to_page(c->ring) : NULL;
+	return virt_to_page(vm->coalesced->ring);
 }
 
 static bool inside(const struct kvm_coalesced_mmio_zone *z, bool pio, u64 addr, u32 len)
@@ -80,12 +65,12 @@ static bool put(struct vhm_coalesced *c, bool pio, u64 addr, int size, u64 val)
 
 bool vhm_coalesced_write(struct vhm_vm *vm, bool pio, u64 addr, int size, u64 val)
 {
-	struct vhm_coalesced *c = smp_load_acquire(&vm->coalesced);
+	struct vhm_coalesced *c = vm->coalesced;
 	unsigned long flags;
 	bool done = false;
 	int i;
 
-	if (!c || !READ_ONCE(c->n))
+	if (!READ_ONCE(c->n))
 		return false;
 	raw_spin_lock_irqsave(&c->lock, flags);
 	for (i = 0; i < c->n && !done; i++)
@@ -95,54 +80,38 @@ bool vhm_coalesced_write(struct vhm_vm *vm, bool pio, u64 addr, int size, u64 va
 	return done;
 }
 
-static int add_zone(struct vhm_coalesced *c, const struct kvm_coalesced_mmio_zone *z)
-{
-	if (c->n == MAX_ZONES)
-		return -ENOSPC;
-	c->zone[c->n++] = *z;
-	return 0;
-}
-
-/* As in KVM, every zone that holds the given range goes. */
-static int remove_zones(struct vhm_coalesced *c, const struct kvm_coalesced_mmio_zone *z)
-{
-	int i, kept = 0;
-
-	for (i = 0; i < c->n; i++)
-		if (!inside(&c->zone[i], z->pio, z->addr, z->size))
-			c->zone[kept++] = c->zone[i];
-	c->n = kept;
-	return 0;
-}
-
 /*
  * vhm_coalesced_zone - KVM_REGISTER_COALESCED_MMIO and its opposite
  *
- * Process context. -EINVAL: the pio field is neither 0 nor 1; -ENOSPC: no room
- * for another zone; -ENOMEM.
+ * As in KVM, every zone that holds the given range is removed. Process context.
+ * -EINVAL: the pio field is neither 0 nor 1; -ENOSPC: no room for another zone.
  */
 int vhm_coalesced_zone(struct vhm_vm *vm, const struct kvm_coalesced_mmio_zone *z, bool add)
 {
-	struct vhm_coalesced *c;
-	unsigned long flags;
-	int r;
+	struct vhm_coalesced *c = vm->coalesced;
+	int i, kept = 0, r = 0;
 
 	if (z->pio > 1)
 		return -EINVAL;
-	c = get_or_make(vm);
-	if (!c)
-		return -ENOMEM;
-	raw_spin_lock_irqsave(&c->lock, flags);
-	r = add ? add_zone(c, z) : remove_zones(c, z);
-	raw_spin_unlock_irqrestore(&c->lock, flags);
+	raw_spin_lock_irq(&c->lock);
+	if (!add) {
+		for (i = 0; i < c->n; i++)
+			if (!inside(&c->zone[i], z->pio, z->addr, z->size))
+				c->zone[kept++] = c->zone[i];
+		c->n = kept;
+	} else if (c->n < MAX_ZONES) {
+		c->zone[c->n++] = *z;
+	} else {
+		r = -ENOSPC;
+	}
+	raw_spin_unlock_irq(&c->lock);
 	return r;
 }
 
 /* vhm_coalesced_destroy - free the ring; no vCPU is left, pages may be mapped still. */
 void vhm_coalesced_destroy(struct vhm_vm *vm)
 {
-	if (!vm->coalesced)
-		return;
-	free_page((unsigned long)vm->coalesced->ring);
+	if (vm->coalesced)
+		free_page((unsigned long)vm->coalesced->ring);
 	kfree(vm->coalesced);
 }

@@ -13,54 +13,27 @@
 #include "hv_abi_check.h"
 #include "vhm.h"
 
-struct cap_row {
-	u16 cap;
-	int value;
+/* Present or not. */
+static const u16 flags[] = {
+	KVM_CAP_IRQCHIP, KVM_CAP_HLT, KVM_CAP_USER_MEMORY, KVM_CAP_SET_TSS_ADDR,
+	KVM_CAP_EXT_CPUID, KVM_CAP_PIT2, KVM_CAP_PIT_STATE2, KVM_CAP_REINJECT_CONTROL,
+	KVM_CAP_NOP_IO_DELAY, KVM_CAP_MP_STATE, KVM_CAP_SYNC_MMU, KVM_CAP_USER_NMI,
+	KVM_CAP_SET_GUEST_DEBUG, KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
+	KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, KVM_CAP_IRQ_INJECT_STATUS, KVM_CAP_SIGNAL_MSI,
+	KVM_CAP_SET_IDENTITY_MAP_ADDR, KVM_CAP_KVMCLOCK_CTRL, KVM_CAP_VCPU_EVENTS,
+	KVM_CAP_DEBUGREGS, KVM_CAP_X86_ROBUST_SINGLESTEP, KVM_CAP_XSAVE, KVM_CAP_XCRS,
+	KVM_CAP_SREGS2, KVM_CAP_TSC_DEADLINE_TIMER, KVM_CAP_GET_TSC_KHZ,
+	KVM_CAP_INTERNAL_ERROR_DATA, KVM_CAP_READONLY_MEM, KVM_CAP_IOEVENTFD,
+	KVM_CAP_IOEVENTFD_ANY_LENGTH, KVM_CAP_IMMEDIATE_EXIT, KVM_CAP_GET_MSR_FEATURES,
+	KVM_CAP_SET_BOOT_CPU_ID, KVM_CAP_CHECK_EXTENSION_VM,
 };
 
-static const struct cap_row caps[] = {
-	{ KVM_CAP_IRQCHIP, 1 },
-	{ KVM_CAP_HLT, 1 },
-	{ KVM_CAP_USER_MEMORY, 1 },
-	{ KVM_CAP_SET_TSS_ADDR, 1 },
-	{ KVM_CAP_EXT_CPUID, 1 },
-	{ KVM_CAP_NR_MEMSLOTS, VHM_MAX_SLOTS },
-	{ KVM_CAP_MAX_VCPU_ID, VHM_MAX_VCPUS },
-	{ KVM_CAP_PIT2, 1 },
-	{ KVM_CAP_PIT_STATE2, 1 },
-	{ KVM_CAP_REINJECT_CONTROL, 1 },
-	{ KVM_CAP_NOP_IO_DELAY, 1 },
-	{ KVM_CAP_MP_STATE, 1 },
+static const struct { u16 cap; int value; } caps[] = {
+	{ KVM_CAP_NR_MEMSLOTS, VHM_MAX_SLOTS }, { KVM_CAP_MAX_VCPU_ID, VHM_MAX_VCPUS },
 	{ KVM_CAP_COALESCED_MMIO, KVM_COALESCED_MMIO_PAGE_OFFSET },
-	{ KVM_CAP_SYNC_MMU, 1 },
-	{ KVM_CAP_USER_NMI, 1 },
-	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
-	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
-	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },
 	{ KVM_CAP_IRQ_ROUTING, VHM_IRQ_MAX_GSI },
-	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },
-	{ KVM_CAP_SIGNAL_MSI, 1 },
-	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, KVM_CLOCK_TSC_STABLE | KVM_CLOCK_REALTIME | KVM_CLOCK_HOST_TSC },
-	{ KVM_CAP_KVMCLOCK_CTRL, 1 },
-	{ KVM_CAP_VCPU_EVENTS, 1 },
-	{ KVM_CAP_DEBUGREGS, 1 },
-	{ KVM_CAP_X86_ROBUST_SINGLESTEP, 1 },
-	{ KVM_CAP_XSAVE, 1 },
-	{ KVM_CAP_XCRS, 1 },
-	{ KVM_CAP_SREGS2, 1 },
-	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
-	{ KVM_CAP_GET_TSC_KHZ, 1 },
-	{ KVM_CAP_MCE, VHM_MCE_BANKS },
-	{ KVM_CAP_INTERNAL_ERROR_DATA, 1 },
-	{ KVM_CAP_READONLY_MEM, 1 },
-	{ KVM_CAP_IOEVENTFD, 1 },
-	{ KVM_CAP_IOEVENTFD_ANY_LENGTH, 1 },
-	{ KVM_CAP_IMMEDIATE_EXIT, 1 },
-	{ KVM_CAP_GET_MSR_FEATURES, 1 },
-	{ KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
-	{ KVM_CAP_SET_BOOT_CPU_ID, 1 },
-	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
+	{ KVM_CAP_MCE, VHM_MCE_BANKS }, { KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
 };
 
 /*
@@ -83,15 +56,13 @@ int vhm_check_extension(long cap)
 	case KVM_CAP_XSAVE2:
 		return max_t(int, vhm_xsave_size(), sizeof(struct kvm_xsave));
 	}
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		if (flags[i] == cap)
+			return 1;
 	for (i = 0; i < ARRAY_SIZE(caps); i++)
 		if (caps[i].cap == cap)
 			return caps[i].value;
 	return 0;
-}
-
-static int get_mce_cap(u64 __user *u)
-{
-	return put_user(vhm_mce_cap(), u);
 }
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -118,7 +89,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_GET_MSRS:
 		return vhm_get_or_set_msrs(NULL, u, false);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
-		return get_mce_cap(u);
+		return put_user(vhm_mce_cap(), (u64 __user *)u);
 	default:
 		return -ENOTTY;
 	}

@@ -8,7 +8,6 @@
  * when it is made, so that an instruction that has to stop (for the VMM, or to
  * leave the section) runs again from its start without repeating it.
  */
-#include "io.h"
 #include "vhm.h"
 
 #define UD_VECTOR	6
@@ -42,15 +41,14 @@ static int fetch_page(struct vhm_vcpu *vcpu, u64 la, u8 *buf, int n, bool nofaul
  */
 int vhm_fetch(struct vhm_vcpu *vcpu, u8 *buf, bool nofault)
 {
-	u64 la = vcpu->rip;
+	u64 la;
 	int n;
 
 	if (vcpu->exit.n_bytes) {
 		memcpy(buf, vcpu->exit.bytes, sizeof(vcpu->exit.bytes));
 		return vcpu->exit.n_bytes;
 	}
-	if (!vhm_is_64bit(vcpu))
-		la = (u32)(la + vhm_st(vcpu, VHM_ST_CODE)->seg[VHM_CS].base);
+	la = vhm_linear_rip(vcpu);
 	n = min_t(int, 16, PAGE_SIZE - offset_in_page(la));
 	if (fetch_page(vcpu, la, buf, n, nofault))
 		return 0;
@@ -64,7 +62,7 @@ int vhm_fetch(struct vhm_vcpu *vcpu, u8 *buf, bool nofault)
 static enum vhm_emul_status translate(struct vhm_emul *e, u64 la, u32 acc, u64 *gpa)
 {
 	struct vhm_vcpu *vcpu = vcpu_of(e);
-	struct vhm_pending *p = vcpu->pending;
+	struct vhm_pending *p = &vcpu->pending;
 	struct vhm_walk w;
 	int r;
 
@@ -100,17 +98,17 @@ static enum vhm_emul_status ram_status(struct vhm_vcpu *vcpu, u64 gpa, bool writ
 {
 	if (!r)
 		return VHM_EMUL_OK;
-	return vcpu->pending->nofault || is_device(vcpu, gpa, write) ? VHM_EMUL_RETRY : VHM_EMUL_FAIL;
+	return vcpu->pending.nofault || is_device(vcpu, gpa, write) ? VHM_EMUL_RETRY : VHM_EMUL_FAIL;
 }
 
 static bool kernel_device(struct vhm_vcpu *vcpu, struct vhm_access *a)
 {
 	u64 val = 0;
 
-	if (!a->write)
-		return vhm_irq_mmio_read(vcpu, a->gpa, a->len, a->data);
-	if (vhm_irq_mmio_write(vcpu, a->gpa, a->len, a->data))
+	if (vhm_irq_mmio(vcpu, a->gpa, a->len, a->write, a->data))
 		return true;
+	if (!a->write)
+		return false;
 	memcpy(&val, a->data, a->len);
 	return vhm_iobus_write(vcpu->vm, false, a->gpa, a->len, val) ||
 	       vhm_coalesced_write(vcpu->vm, false, a->gpa, a->len, val);
@@ -120,8 +118,8 @@ static enum vhm_emul_status ask_user(struct vhm_vcpu *vcpu, const struct vhm_acc
 {
 	struct kvm_run *run = vcpu->run;
 
-	vcpu->pending->kind = VHM_PENDING_EMUL;
-	vcpu->pending->rip = vcpu->rip;
+	vcpu->pending.kind = VHM_PENDING_EMUL;
+	vcpu->pending.rip = vcpu->rip;
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = a->gpa;
 	run->mmio.len = a->len;
@@ -133,7 +131,7 @@ static enum vhm_emul_status ask_user(struct vhm_vcpu *vcpu, const struct vhm_acc
 /* One device access of at most 8 bytes: from the record, or made and recorded. */
 static enum vhm_emul_status device(struct vhm_vcpu *vcpu, u64 gpa, void *buf, u8 len, bool write)
 {
-	struct vhm_pending *p = vcpu->pending;
+	struct vhm_pending *p = &vcpu->pending;
 	struct vhm_access *a = &p->rec[p->pos];
 	enum vhm_emul_status s = VHM_EMUL_OK;
 
@@ -155,30 +153,27 @@ static enum vhm_emul_status device(struct vhm_vcpu *vcpu, u64 gpa, void *buf, u8
 	return s;
 }
 
+static int ram(struct vhm_vcpu *vcpu, u64 gpa, void *buf, u32 n, bool write)
+{
+	if (vcpu->pending.nofault)
+		return write ? vhm_gpa_write_nofault(vcpu->vm, gpa, buf, n) :
+			       vhm_gpa_read_nofault(vcpu->vm, gpa, buf, n);
+	return write ? vhm_gpa_write(vcpu->vm, gpa, buf, n) : vhm_gpa_read(vcpu->vm, gpa, buf, n);
+}
+
 /* Part of an access that lies in one page. */
-static enum vhm_emul_status page_access(struct vhm_emul *e, u64 la, void *buf,
-					unsigned int n, u32 acc, bool write)
+static enum vhm_emul_status page_access(struct vhm_emul *e, u64 la, void *buf, u32 n, u32 acc,
+					bool write)
 {
 	struct vhm_vcpu *vcpu = vcpu_of(e);
-	struct vhm_vm *vm = vcpu->vm;
-	bool nofault = vcpu->pending->nofault;
-	enum vhm_emul_status s;
-	unsigned int i, part;
 	u64 gpa;
-	int r;
+	enum vhm_emul_status s = translate(e, la, acc, &gpa);
+	u32 i, part;
 
-	s = translate(e, la, acc, &gpa);
 	if (s)
 		return s;
-	if (!is_device(vcpu, gpa, write)) {
-		if (write)
-			r = nofault ? vhm_gpa_write_nofault(vm, gpa, buf, n) :
-				      vhm_gpa_write(vm, gpa, buf, n);
-		else
-			r = nofault ? vhm_gpa_read_nofault(vm, gpa, buf, n) :
-				      vhm_gpa_read(vm, gpa, buf, n);
-		return ram_status(vcpu, gpa, write, r);
-	}
+	if (!is_device(vcpu, gpa, write))
+		return ram_status(vcpu, gpa, write, ram(vcpu, gpa, buf, n, write));
 	for (i = 0; i < n && !s; i += part) {
 		part = min(n - i, 8u);
 		s = device(vcpu, gpa + i, buf + i, part, write);
@@ -186,47 +181,42 @@ static enum vhm_emul_status page_access(struct vhm_emul *e, u64 la, void *buf,
 	return s;
 }
 
-static enum vhm_emul_status mem_access(struct vhm_emul *e, u64 la, void *buf,
-				       unsigned int size, u32 acc, bool write)
+static enum vhm_emul_status mem_access(struct vhm_emul *e, u64 la, void *buf, u32 size, u32 acc,
+				       bool write)
 {
-	unsigned int n = min_t(unsigned int, size, PAGE_SIZE - offset_in_page(la));
-	enum vhm_emul_status s;
+	u32 n = min_t(u32, size, PAGE_SIZE - offset_in_page(la));
+	enum vhm_emul_status s = page_access(e, la, buf, n, acc, write);
 
-	s = page_access(e, la, buf, n, acc, write);
 	if (likely(n == size) || s)
 		return s;
 	la += n;
-	if (e->insn.mode != VHM_INSN_64)
-		la = (u32)la;
-	return page_access(e, la, buf + n, size - n, acc, write);
+	return page_access(e, e->insn.mode == VHM_INSN_64 ? la : (u32)la, buf + n, size - n, acc,
+			   write);
 }
 
-static enum vhm_emul_status op_read(struct vhm_emul *e, u64 la, void *buf,
-				    unsigned int size, unsigned int acc)
+static enum vhm_emul_status op_read(struct vhm_emul *e, u64 la, void *buf, u32 size, u32 acc)
 {
 	return mem_access(e, la, buf, size, acc, false);
 }
 
-static enum vhm_emul_status op_write(struct vhm_emul *e, u64 la, const void *buf,
-				     unsigned int size)
+static enum vhm_emul_status op_write(struct vhm_emul *e, u64 la, const void *buf, u32 size)
 {
 	return mem_access(e, la, (void *)buf, size, VHM_ACC_WRITE, true);
 }
 
 static enum vhm_emul_status op_cmpxchg(struct vhm_emul *e, u64 la, const void *old,
-				       const void *new, unsigned int size)
+				       const void *new, u32 size)
 {
 	struct vhm_vcpu *vcpu = vcpu_of(e);
-	enum vhm_emul_status s;
 	u64 gpa, o = 0, n = 0;
+	enum vhm_emul_status s = translate(e, la, VHM_ACC_READ | VHM_ACC_WRITE, &gpa);
 	int r;
 
-	s = translate(e, la, VHM_ACC_READ | VHM_ACC_WRITE, &gpa);
 	if (s)
 		return s;
 	if (is_device(vcpu, gpa, true))
 		return mem_access(e, la, (void *)new, size, VHM_ACC_WRITE, true);
-	if (vcpu->pending->nofault)
+	if (vcpu->pending.nofault)
 		return VHM_EMUL_RETRY;
 	if (size > 8 || la & (size - 1))	/* no locked access to RAM needs us there */
 		return VHM_EMUL_FAIL;
@@ -237,75 +227,52 @@ static enum vhm_emul_status op_cmpxchg(struct vhm_emul *e, u64 la, const void *o
 }
 
 /* One page of op_probe(): a device is not batched, so that each item is recorded. */
-static enum vhm_emul_status probe_page(struct vhm_emul *e, u64 la, unsigned int acc)
+static enum vhm_emul_status probe_page(struct vhm_emul *e, u64 la, u32 acc)
 {
-	enum vhm_emul_status s;
 	u64 gpa;
+	enum vhm_emul_status s = translate(e, la, acc, &gpa);
 
-	s = translate(e, la, acc, &gpa);
 	return !s && is_device(vcpu_of(e), gpa, acc & VHM_ACC_WRITE) ? VHM_EMUL_USER : s;
 }
 
-static enum vhm_emul_status op_probe(struct vhm_emul *e, u64 la, unsigned int size,
-				     unsigned int acc)
+static enum vhm_emul_status op_probe(struct vhm_emul *e, u64 la, u32 size, u32 acc)
 {
 	enum vhm_emul_status s = probe_page(e, la, acc);
 
-	if (!s && offset_in_page(la) + size > PAGE_SIZE)
-		s = probe_page(e, la + size - 1, acc);
-	return s;
+	return s || offset_in_page(la) + size <= PAGE_SIZE ? s : probe_page(e, la + size - 1, acc);
 }
 
 static void op_commit(struct vhm_emul *e)
 {
-	struct vhm_pending *p = vcpu_of(e)->pending;
+	struct vhm_pending *p = &vcpu_of(e)->pending;
 
 	p->n = 0;
 	p->pos = 0;
-	p->pio = VHM_PIO_IDLE;
+	p->pio_answered = false;
 }
 
 /* ---- ports ------------------------------------------------------------------------------ */
-
-static enum vhm_emul_status ask_user_pio(struct vhm_vcpu *vcpu, u16 port, u32 size,
-					 u32 count, bool in)
-{
-	struct kvm_run *run = vcpu->run;
-
-	vcpu->pending->kind = VHM_PENDING_EMUL;
-	vcpu->pending->rip = vcpu->rip;
-	vcpu->pending->pio = VHM_PIO_ASKED;
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
-	run->io.size = size;
-	run->io.port = port;
-	run->io.count = count;
-	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
-	return VHM_EMUL_USER;
-}
 
 /*
  * All items or none: whether the port is the kernel's shows at the first one,
  * but for a datamatch, which may take some items and not others.
  */
-static enum vhm_emul_status pio(struct vhm_emul *e, u16 port, unsigned int size,
-				unsigned int count, bool in)
+static enum vhm_emul_status pio(struct vhm_emul *e, u16 port, u32 size, u32 count, bool in)
 {
 	struct vhm_vcpu *vcpu = vcpu_of(e);
 	u8 *buf = e->pio_buf;
-	unsigned int i;
-	u32 val;
+	u32 i, val;
 
-	if (vcpu->pending->pio == VHM_PIO_ANSWERED)
+	if (vcpu->pending.pio_answered)
 		return VHM_EMUL_OK;
 	for (i = 0; i < count; i++, buf += size) {
 		val = 0;
 		if (!in)
 			memcpy(&val, buf, size);
-		if (!(in ? vhm_irq_pio(vcpu, port, size, true, &val) :
-			   vhm_port_out(vcpu, port, size, val))) {
+		if (!vhm_port(vcpu, port, size, in, &val)) {
 			memmove(e->pio_buf, buf, (count - i) * size);
-			return ask_user_pio(vcpu, port, size, count - i, in);
+			vhm_port_exit(vcpu, VHM_PENDING_EMUL_PIO, port, size, count - i, in);
+			return VHM_EMUL_USER;
 		}
 		if (in)
 			memcpy(buf, &val, size);
@@ -313,14 +280,12 @@ static enum vhm_emul_status pio(struct vhm_emul *e, u16 port, unsigned int size,
 	return VHM_EMUL_OK;
 }
 
-static enum vhm_emul_status op_pio_in(struct vhm_emul *e, u16 port, unsigned int size,
-				      unsigned int count)
+static enum vhm_emul_status op_pio_in(struct vhm_emul *e, u16 port, u32 size, u32 count)
 {
 	return pio(e, port, size, count, true);
 }
 
-static enum vhm_emul_status op_pio_out(struct vhm_emul *e, u16 port, unsigned int size,
-				       unsigned int count)
+static enum vhm_emul_status op_pio_out(struct vhm_emul *e, u16 port, u32 size, u32 count)
 {
 	return pio(e, port, size, count, false);
 }
@@ -368,10 +333,9 @@ static enum vhm_emul_status op_write_cr(struct vhm_emul *e, unsigned int nr, u64
 /* vhm_get_dr() and vhm_set_dr() queue what is due themselves. */
 static enum vhm_emul_status dr_status(struct vhm_emul *e, int r)
 {
-	if (!r)
-		return VHM_EMUL_OK;
-	e->exc.vector = RAISED;
-	return VHM_EMUL_FAULT;
+	if (r)
+		e->exc.vector = RAISED;
+	return r ? VHM_EMUL_FAULT : VHM_EMUL_OK;
 }
 
 static enum vhm_emul_status op_read_dr(struct vhm_emul *e, unsigned int nr, u64 *val)
@@ -399,7 +363,7 @@ static enum vhm_emul_status sse_usable(struct vhm_emul *e)
 		return vhm_emul_raise(e, UD_VECTOR, 0);
 	if (st->cr0 & X86_CR0_TS)
 		return vhm_emul_raise(e, NM_VECTOR, 0);
-	return vcpu_of(e)->pending->nofault ? VHM_EMUL_RETRY : VHM_EMUL_OK;
+	return vcpu_of(e)->pending.nofault ? VHM_EMUL_RETRY : VHM_EMUL_OK;
 }
 
 static enum vhm_emul_status op_read_xmm(struct vhm_emul *e, unsigned int nr, void *val)
@@ -447,6 +411,8 @@ static const struct vhm_emul_ops emul_ops = {
  */
 static int failure(struct vhm_vcpu *vcpu)
 {
+	const struct vhm_exit *x = &vcpu->exit;
+	const u64 data[] = { 0, 0, 0, x->hw_reason, x->hw_info1, x->hw_info2 };
 	struct kvm_run *run = vcpu->run;
 	u8 buf[16] = {};
 	int n;
@@ -456,26 +422,13 @@ static int failure(struct vhm_vcpu *vcpu)
 		return VHM_RESUME;
 	}
 	n = vhm_fetch(vcpu, buf, false);
-	vhm_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 6, 0ull, 0ull, 0ull,
-			   vcpu->exit.hw_reason, vcpu->exit.hw_info1, vcpu->exit.hw_info2);
+	vhm_internal_error(vcpu, KVM_INTERNAL_ERROR_EMULATION, 6, data);
 	if (n) {
 		run->emulation_failure.flags = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
 		run->emulation_failure.insn_size = n;
 		memcpy(run->emulation_failure.insn_bytes, buf, n);
 	}
 	return VHM_USER;
-}
-
-static void commit(struct vhm_vcpu *vcpu, bool finished)
-{
-	struct vhm_emul *e = &vcpu->emul;
-	u64 tf = vcpu->rflags & X86_EFLAGS_TF;
-
-	op_commit(e);
-	vcpu->rip = e->rip;
-	vcpu->rflags = e->rflags;
-	if (finished || tf)
-		vhm_step_done(vcpu, tf);
 }
 
 static int raise(struct vhm_vcpu *vcpu)
@@ -496,27 +449,27 @@ static int raise(struct vhm_vcpu *vcpu)
 
 static int exec(struct vhm_vcpu *vcpu)
 {
-	struct vhm_pending *p = vcpu->pending;
+	struct vhm_pending *p = &vcpu->pending;
 	struct vhm_emul *e = &vcpu->emul;
+	bool tf = vcpu->rflags & X86_EFLAGS_TF;
 	enum vhm_emul_status s;
 
 	e->rip = vcpu->rip;
 	e->rflags = vcpu->rflags;
 	p->pos = 0;
 	s = vhm_emul_exec(e);
-	switch (s) {
-	case VHM_EMUL_OK:
-	case VHM_EMUL_MORE:
-		commit(vcpu, s == VHM_EMUL_OK);
+	if (s == VHM_EMUL_OK || s == VHM_EMUL_MORE) {
+		op_commit(e);
+		vcpu->rip = e->rip;
+		vcpu->rflags = e->rflags;
+		if (s == VHM_EMUL_OK || tf)
+			vhm_step_done(vcpu, tf);
 		return VHM_RESUME;
-	case VHM_EMUL_FAULT:
-		return raise(vcpu);
-	case VHM_EMUL_USER:
-		return VHM_USER;
-	case VHM_EMUL_RETRY:
-	case VHM_EMUL_FAIL:
-		break;
 	}
+	if (s == VHM_EMUL_FAULT)
+		return raise(vcpu);
+	if (s == VHM_EMUL_USER)
+		return VHM_USER;
 	if (p->nofault) {
 		p->keep = true;
 		p->rip = vcpu->rip;
@@ -539,28 +492,28 @@ static bool single_operand(const struct vhm_insn *i)
 	return !(others >> i->op & 1);
 }
 
-/* Fetch, decode and describe the vCPU to the emulator. 0, or what to do instead. */
-static int load(struct vhm_vcpu *vcpu, bool nofault, enum vhm_insn_status *status)
+/* Fetch, decode and describe the vCPU to the emulator. enum vhm_insn_status or -EFAULT. */
+static int load(struct vhm_vcpu *vcpu, bool nofault)
 {
 	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
-	struct vhm_pending *p = vcpu->pending;
+	struct vhm_pending *p = &vcpu->pending;
 	struct vhm_emul *e = &vcpu->emul;
 	u8 buf[16];
-	int n;
+	int n = vhm_fetch(vcpu, buf, nofault);
+	enum vhm_insn_status status;
 
-	n = vhm_fetch(vcpu, buf, nofault);
 	if (!n)
 		return -EFAULT;
-	*status = vhm_insn_decode(&e->insn, buf, n, vhm_insn_mode(vcpu));
-	if (*status != VHM_INSN_OK)
-		return 0;
+	status = vhm_insn_decode(&e->insn, buf, n, vhm_insn_mode(vcpu));
+	if (status != VHM_INSN_OK)
+		return status;
 	e->ops = &emul_ops;
 	e->gpr = vcpu->gpr;
 	e->cpl = st->cpl;
 	e->prot = (st->cr0 & X86_CR0_PE) && !(vcpu->rflags & X86_EFLAGS_VM);
 	e->la_bits = st->cr4 & X86_CR4_LA57 ? 57 : 48;
 	e->max_iter = MAX_ITER;
-	e->pio_buf = (u8 *)vcpu->run + KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+	e->pio_buf = vhm_pio_data(vcpu);
 	e->pio_size = PAGE_SIZE;
 	p->nofault = nofault;
 	p->gpa_valid = vcpu->exit.kind == VHM_X_FAULT && single_operand(&e->insn) &&
@@ -569,15 +522,15 @@ static int load(struct vhm_vcpu *vcpu, bool nofault, enum vhm_insn_status *statu
 	if (!p->keep || p->rip != vcpu->rip)
 		op_commit(e);
 	p->keep = false;
-	return 0;
+	return VHM_INSN_OK;
 }
 
 int vhm_mmio_fast(struct vhm_vcpu *vcpu)
 {
-	enum vhm_insn_status status;
+	const struct vhm_fault *f = &vcpu->exit.fault;
 
-	if (load(vcpu, true, &status) || status != VHM_INSN_OK ||
-	    !single_operand(&vcpu->emul.insn))
+	if (!is_device(vcpu, f->gpa, f->access & VHM_ACC_WRITE) ||
+	    load(vcpu, true) != VHM_INSN_OK || !single_operand(&vcpu->emul.insn))
 		return VHM_SLOW;
 	return exec(vcpu);
 }
@@ -589,22 +542,16 @@ int vhm_mmio_fast(struct vhm_vcpu *vcpu)
 static int fetch_failed(struct vhm_vcpu *vcpu)
 {
 	struct vhm_walk w;
-	u64 la = vcpu->rip;
+	int r = vhm_gva_to_gpa(vcpu, vhm_linear_rip(vcpu), VHM_ACC_EXEC, false, &w);
 
-	if (!vhm_is_64bit(vcpu))
-		la = (u32)(la + vhm_st(vcpu, VHM_ST_CODE)->seg[VHM_CS].base);
-	if (vhm_gva_to_gpa(vcpu, la, VHM_ACC_EXEC, false, &w) > 0)
-		return VHM_RESUME;
-	return failure(vcpu);
+	return r > 0 ? VHM_RESUME : failure(vcpu);
 }
 
 int vhm_emulate(struct vhm_vcpu *vcpu)
 {
-	enum vhm_insn_status status;
-
-	if (load(vcpu, false, &status))
+	switch (load(vcpu, false)) {
+	case -EFAULT:
 		return fetch_failed(vcpu);
-	switch (status) {
 	case VHM_INSN_OK:
 		return exec(vcpu);
 	case VHM_INSN_SHORT:	/* its second page went away: the guest finds out */
@@ -619,6 +566,6 @@ int vhm_emulate(struct vhm_vcpu *vcpu)
 
 int vhm_emul_resume(struct vhm_vcpu *vcpu)
 {
-	vcpu->pending->nofault = false;
+	vcpu->pending.nofault = false;
 	return exec(vcpu);
 }

@@ -31,19 +31,9 @@
 
 /* ---- raising exceptions ----------------------------------------------------- */
 
-enum exc_class { BENIGN, CONTRIBUTORY, PAGE_FAULT };
-
-static enum exc_class exc_class(u8 vector)
+static bool contributory(u8 vector)
 {
-	switch (vector) {
-	case 0:			/* #DE */
-	case 10 ... 13:		/* #TS #NP #SS #GP */
-		return CONTRIBUTORY;
-	case PF_VECTOR:
-		return PAGE_FAULT;
-	default:
-		return BENIGN;
-	}
+	return vector == 0 || (vector >= 10 && vector <= 13);	/* #DE #TS #NP #SS #GP */
 }
 
 /* The earlier exception a new one may combine with, or NULL. */
@@ -64,7 +54,7 @@ static void queue(struct vhm_vcpu *vcpu, struct vhm_event new)
 {
 	struct vhm_events *ev = &vcpu->ev;
 	struct vhm_event *prev = earlier(ev);
-	enum exc_class a, b;
+	bool c = contributory(new.vector);
 
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	if (prev && prev->vector == DF_VECTOR) {
@@ -72,9 +62,8 @@ static void queue(struct vhm_vcpu *vcpu, struct vhm_event new)
 		return;
 	}
 	if (prev) {
-		a = exc_class(prev->vector);
-		b = exc_class(new.vector);
-		if ((a == CONTRIBUTORY && b == CONTRIBUTORY) || (a == PAGE_FAULT && b != BENIGN))
+		if (prev->vector == PF_VECTOR ? c || new.vector == PF_VECTOR :
+						c && contributory(prev->vector))
 			new = (struct vhm_event){ .kind = VHM_EV_EXC, .vector = DF_VECTOR,
 						  .has_error = true };
 		prev->kind = VHM_EV_NONE;
@@ -122,7 +111,7 @@ static void deliver_payload(struct vhm_vcpu *vcpu, struct vhm_event *e)
 	e->has_payload = false;
 	if (e->vector == PF_VECTOR) {
 		vhm_st_write(vcpu, VHM_ST_CR)->cr2 = e->payload;
-	} else if (e->vector == DB_VECTOR) {
+	} else {
 		st = vhm_st_write(vcpu, VHM_ST_DR);
 		st->dr6 = (st->dr6 & ~0xfull) | e->payload;
 		st->dr7 &= ~BIT(13);	/* GD is cleared on entry to the handler */
@@ -158,16 +147,6 @@ static int irq_pending(struct vhm_vcpu *vcpu)
 	return vcpu->lapic ? vhm_irq_pending(vcpu->lapic) : vcpu->ev.user_irq;
 }
 
-static int irq_ack(struct vhm_vcpu *vcpu)
-{
-	int vector = vcpu->ev.user_irq;
-
-	if (vcpu->lapic)
-		return vhm_irq_ack(vcpu->lapic);
-	vcpu->ev.user_irq = -1;
-	return vector;
-}
-
 bool vhm_has_event(struct vhm_vcpu *vcpu)
 {
 	struct vhm_events *ev = &vcpu->ev;
@@ -183,35 +162,28 @@ bool vhm_has_event(struct vhm_vcpu *vcpu)
 
 /* ---- before an entry ------------------------------------------------------------- */
 
-static void inject_exception(struct vhm_vcpu *vcpu)
+/* Step 1 and 2. True when the entry is taken. */
+static bool inject_first(struct vhm_vcpu *vcpu)
 {
-	struct vhm_event *e = &vcpu->ev.exc;
+	struct vhm_events *ev = &vcpu->ev;
+	struct vhm_event *e = &ev->exc;
 
+	if (ev->interrupted.kind) {
+		vhm_ops->inject(vcpu, &ev->interrupted);
+		ev->interrupted.kind = VHM_EV_NONE;
+		if (e->kind)	/* its turn is the next entry */
+			set_bit(VHM_REQ_EVENT, &vcpu->requests);
+		return true;
+	}
+	if (!e->kind)
+		return false;
 	deliver_payload(vcpu, e);
 	/* faults set RF in the saved image; of the traps only #BP, #OF and #DB do not */
 	if (e->vector != DB_VECTOR && e->vector != BP_VECTOR && e->vector != 4)
 		vcpu->rflags |= X86_EFLAGS_RF;
 	vhm_ops->inject(vcpu, e);
 	e->kind = VHM_EV_NONE;
-}
-
-/* Step 1 and 2. True when the entry is taken. */
-static bool inject_first(struct vhm_vcpu *vcpu)
-{
-	struct vhm_events *ev = &vcpu->ev;
-
-	if (ev->interrupted.kind) {
-		vhm_ops->inject(vcpu, &ev->interrupted);
-		ev->interrupted.kind = VHM_EV_NONE;
-		if (ev->exc.kind)	/* its turn is the next entry */
-			set_bit(VHM_REQ_EVENT, &vcpu->requests);
-		return true;
-	}
-	if (ev->exc.kind) {
-		inject_exception(vcpu);
-		return true;
-	}
-	return false;
+	return true;
 }
 
 /* Step 3. Returns the window to open. */
@@ -229,22 +201,18 @@ static u32 inject_nmi(struct vhm_vcpu *vcpu, u32 blocked, bool *taken)
 	return ev->nmi_pending ? VHM_WINDOW_NMI : 0;
 }
 
-/* A VMM with its own interrupt controllers wants to know when one may go in. */
-static bool user_waits(struct vhm_vcpu *vcpu)
-{
-	return !vcpu->lapic && vcpu->run->request_interrupt_window;
-}
-
 /* Step 4. Returns the window to open. */
 static u32 inject_irq(struct vhm_vcpu *vcpu, u32 blocked, bool taken)
 {
 	struct vhm_event e = { .kind = VHM_EV_IRQ };
 
+	/* a VMM with its own interrupt controllers wants to know when one may go in */
 	if (irq_pending(vcpu) < 0)
-		return user_waits(vcpu) ? VHM_WINDOW_IRQ : 0;
+		return !vcpu->lapic && vcpu->run->request_interrupt_window ? VHM_WINDOW_IRQ : 0;
 	if (taken || !(vcpu->rflags & X86_EFLAGS_IF) || blocked & BLOCK_SHADOW)
 		return VHM_WINDOW_IRQ;
-	e.vector = irq_ack(vcpu);
+	e.vector = vcpu->lapic ? vhm_irq_ack(vcpu->lapic) : vcpu->ev.user_irq;
+	vcpu->ev.user_irq = -1;
 	vhm_ops->inject(vcpu, &e);
 	return irq_pending(vcpu) < 0 ? 0 : VHM_WINDOW_IRQ;
 }
@@ -293,63 +261,49 @@ int vhm_events_prepare(struct vhm_vcpu *vcpu)
 
 /* ---- KVM_GET/SET_VCPU_EVENTS --------------------------------------------------------- */
 
-static bool is_irq(const struct vhm_event *e)
-{
-	return e->kind == VHM_EV_IRQ || e->kind == VHM_EV_SOFT_IRQ;
-}
-
-static bool is_exc(const struct vhm_event *e)
-{
-	return e->kind == VHM_EV_EXC || e->kind == VHM_EV_SOFT_EXC;
-}
-
-int vhm_get_events(struct vhm_vcpu *vcpu, struct kvm_vcpu_events *e)
+void vhm_get_events(struct vhm_vcpu *vcpu, struct kvm_vcpu_events *e)
 {
 	struct vhm_events *ev = &vcpu->ev;
 	u32 blocked = vhm_ops->blocked(vcpu);
 	struct vhm_event *x = ev->exc.kind ? &ev->exc : &ev->interrupted;
+	u8 in = ev->interrupted.kind;
 
 	*e = (struct kvm_vcpu_events){
 		.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW,
 		.sipi_vector = 0,	/* never reported back, as the ABI says */
 	};
 	/* without KVM_CAP_EXCEPTION_PAYLOAD a pending exception reads as injected */
-	if (is_exc(x)) {
+	if (x->kind == VHM_EV_EXC || x->kind == VHM_EV_SOFT_EXC) {
 		deliver_payload(vcpu, x);
 		e->exception.injected = 1;
 		e->exception.nr = x->vector;
 		e->exception.has_error_code = x->has_error;
 		e->exception.error_code = x->error;
 	}
-	if (is_irq(&ev->interrupted)) {
+	if (in == VHM_EV_IRQ || in == VHM_EV_SOFT_IRQ) {
 		e->interrupt.injected = 1;
 		e->interrupt.nr = ev->interrupted.vector;
-		e->interrupt.soft = ev->interrupted.kind == VHM_EV_SOFT_IRQ;
+		e->interrupt.soft = in == VHM_EV_SOFT_IRQ;
 	}
 	e->interrupt.shadow = (blocked & VHM_BLOCK_SHADOW_STI ? KVM_X86_SHADOW_INT_STI : 0) |
 			      (blocked & VHM_BLOCK_SHADOW_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
 	fold_nmis(ev, blocked);
-	e->nmi.injected = ev->interrupted.kind == VHM_EV_NMI;
+	e->nmi.injected = in == VHM_EV_NMI;
 	e->nmi.pending = ev->nmi_pending;
 	e->nmi.masked = !!(blocked & VHM_BLOCK_NMI);
-	return 0;
 }
 
-static int events_valid(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
+static bool events_valid(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 {
 	const u32 flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
 			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
 
-	if (e->flags & ~flags)
-		return -EINVAL;
 	if (e->exception.injected && (e->exception.nr > 31 || e->exception.nr == NMI_VECTOR_NR))
-		return -EINVAL;
+		return false;
 	/* no SMM: the block may be there, but nothing in it */
-	if (e->flags & KVM_VCPUEVENT_VALID_SMM && (e->smi.smm || e->smi.pending))
-		return -EINVAL;
-	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR && !vcpu->lapic)
-		return -EINVAL;
-	return 0;
+	return !(e->flags & ~flags) &&
+	       !(e->flags & KVM_VCPUEVENT_VALID_SMM && (e->smi.smm || e->smi.pending)) &&
+	       !(e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR && !vcpu->lapic);
 }
 
 /* Of the three kinds that may be under way only one can be: exception first. */
@@ -361,27 +315,25 @@ static struct vhm_event interrupted_of(const struct kvm_vcpu_events *e)
 					   .error = e->exception.error_code };
 	if (e->nmi.injected)
 		return (struct vhm_event){ .kind = VHM_EV_NMI, .vector = NMI_VECTOR_NR };
-	if (e->interrupt.injected)
-		return (struct vhm_event){ .kind = e->interrupt.soft ? VHM_EV_SOFT_IRQ : VHM_EV_IRQ,
-					   .vector = e->interrupt.nr };
-	return (struct vhm_event){};
+	if (!e->interrupt.injected)
+		return (struct vhm_event){};
+	return (struct vhm_event){ .kind = e->interrupt.soft ? VHM_EV_SOFT_IRQ : VHM_EV_IRQ,
+				   .vector = e->interrupt.nr };
 }
 
 int vhm_set_events(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 {
 	struct vhm_events *ev = &vcpu->ev;
-	u32 blocked = vhm_ops->blocked(vcpu);
-	int r = events_valid(vcpu, e);
+	u32 blocked = vhm_ops->blocked(vcpu) & ~VHM_BLOCK_NMI;
 
-	if (r)
-		return r;
+	if (!events_valid(vcpu, e))
+		return -EINVAL;
 	ev->exc.kind = VHM_EV_NONE;
 	ev->interrupted = interrupted_of(e);
 	if (e->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
 		atomic_set(&ev->nmi_queued, 0);
 		ev->nmi_pending = min_t(u8, e->nmi.pending, 2);
 	}
-	blocked &= ~VHM_BLOCK_NMI;
 	if (e->nmi.masked)
 		blocked |= VHM_BLOCK_NMI;
 	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW) {

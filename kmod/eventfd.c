@@ -7,7 +7,6 @@
  * before it frees the old array, so a match may be used without a reference.
  */
 #include <linux/eventfd.h>
-#include <linux/log2.h>
 #include <linux/slab.h>
 
 #include "host.h"
@@ -105,9 +104,7 @@ static int assign(struct vhm_vm *vm, const struct ioeventfd *e)
 {
 	if (find(vm, e, clash) >= 0)
 		return -EEXIST;
-	if (bus_of(vm) && bus_of(vm)->n == MAX_IOEVENTFDS)
-		return -ENOSPC;
-	return replace(vm, e, -1);
+	return bus_of(vm) && bus_of(vm)->n == MAX_IOEVENTFDS ? -ENOSPC : replace(vm, e, -1);
 }
 
 static int deassign(struct vhm_vm *vm, const struct ioeventfd *e)
@@ -120,18 +117,6 @@ static int deassign(struct vhm_vm *vm, const struct ioeventfd *e)
 	return r;
 }
 
-static int check(const struct kvm_ioeventfd *a)
-{
-	const u32 known = KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO |
-			  KVM_IOEVENTFD_FLAG_DEASSIGN;
-
-	if (a->flags & ~known || a->addr + a->len < a->addr)
-		return -EINVAL;
-	if (!a->len)
-		return a->flags & KVM_IOEVENTFD_FLAG_DATAMATCH ? -EINVAL : 0;
-	return a->len <= 8 && is_power_of_2(a->len) ? 0 : -EINVAL;
-}
-
 /*
  * vhm_ioeventfd - KVM_IOEVENTFD
  *
@@ -141,16 +126,19 @@ static int check(const struct kvm_ioeventfd *a)
  */
 int vhm_ioeventfd(struct vhm_vm *vm, const struct kvm_ioeventfd *a)
 {
+	const u32 known = KVM_IOEVENTFD_FLAG_DATAMATCH | KVM_IOEVENTFD_FLAG_PIO |
+			  KVM_IOEVENTFD_FLAG_DEASSIGN;
 	struct ioeventfd e = {
 		.pio = a->flags & KVM_IOEVENTFD_FLAG_PIO,
 		.match = a->flags & KVM_IOEVENTFD_FLAG_DATAMATCH,
 		.len = a->len, .addr = a->addr, .data = a->datamatch,
 	};
 	bool off = a->flags & KVM_IOEVENTFD_FLAG_DEASSIGN;
-	int r = check(a);
+	int r;
 
-	if (r)
-		return r;
+	if (a->flags & ~known || a->addr + a->len < a->addr || a->len > 8 ||
+	    a->len & (a->len - 1) || (!a->len && e.match))
+		return -EINVAL;
 	e.ctx = eventfd_ctx_fdget(a->fd);
 	if (IS_ERR(e.ctx))
 		return PTR_ERR(e.ctx);

@@ -9,7 +9,6 @@
  * cannot be had in the section nothing has happened yet and the slow row does
  * the same with faults allowed.
  */
-#include <linux/stdarg.h>
 #include <linux/ratelimit.h>
 
 #include "vhm.h"
@@ -36,7 +35,6 @@ static const struct { u8 len, bytes[3]; } usual[VHM_X_NR] = {
 static noinline u8 fetched_len(struct vhm_vcpu *vcpu)
 {
 	bool nofault = vcpu->in_section >= 0;
-	enum vhm_insn_mode mode;
 	struct vhm_insn insn;
 	u8 buf[16];
 	int n = vhm_fetch(vcpu, buf, nofault);
@@ -44,8 +42,7 @@ static noinline u8 fetched_len(struct vhm_vcpu *vcpu)
 
 	if (len && n >= len && !memcmp(buf, usual[vcpu->exit.kind].bytes, len))
 		return len;
-	mode = vhm_insn_mode(vcpu);
-	if (!n || vhm_insn_decode(&insn, buf, n, mode) != VHM_INSN_OK)
+	if (!n || vhm_insn_decode(&insn, buf, n, vhm_insn_mode(vcpu)) != VHM_INSN_OK)
 		return 0;
 	return insn.len;
 }
@@ -77,7 +74,11 @@ void vhm_advance(struct vhm_vcpu *vcpu, u8 len)
 	vhm_step_done(vcpu, vcpu->rflags & X86_EFLAGS_TF);
 }
 
-bool vhm_skip_insn(struct vhm_vcpu *vcpu)
+/*
+ * Step over the instruction. False: the bytes cannot be had without faulting
+ * (only inside a section) or are none; nothing was changed.
+ */
+static bool skip_insn(struct vhm_vcpu *vcpu)
 {
 	u8 len = insn_len(vcpu);
 
@@ -89,19 +90,14 @@ bool vhm_skip_insn(struct vhm_vcpu *vcpu)
 
 /* ---- errors to userspace ------------------------------------------------------------ */
 
-int vhm_internal_error(struct vhm_vcpu *vcpu, u32 suberror, int n, ...)
+int vhm_internal_error(struct vhm_vcpu *vcpu, u32 suberror, int n, const u64 *data)
 {
 	struct kvm_run *run = vcpu->run;
-	va_list ap;
-	int i;
 
 	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
 	run->internal.suberror = suberror;
 	run->internal.ndata = n;
-	va_start(ap, n);
-	for (i = 0; i < n; i++)
-		run->internal.data[i] = va_arg(ap, u64);
-	va_end(ap);
+	memcpy(run->internal.data, data, n * sizeof(*data));
 	return VHM_USER;
 }
 
@@ -115,9 +111,10 @@ static void dump(struct vhm_vcpu *vcpu)
 
 static int unexpected(struct vhm_vcpu *vcpu)
 {
+	const u64 data[] = { vcpu->exit.hw_reason, vcpu->last_cpu };
+
 	dump(vcpu);
-	return vhm_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2,
-				  vcpu->exit.hw_reason, (u64)vcpu->last_cpu);
+	return vhm_internal_error(vcpu, KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON, 2, data);
 }
 
 static int fail_entry(struct vhm_vcpu *vcpu)
@@ -161,13 +158,11 @@ static int no_length(struct vhm_vcpu *vcpu)
 static int do_cpuid(struct vhm_vcpu *vcpu)
 {
 	u64 *gpr = vcpu->gpr;
+	u32 a = gpr[VHM_RAX], b, c = gpr[VHM_RCX], d;
 	u8 len = insn_len(vcpu);
-	u32 a, b, c, d;
 
 	if (unlikely(!len))
 		return no_length(vcpu);
-	a = gpr[VHM_RAX];
-	c = gpr[VHM_RCX];
 	vhm_cpuid(vcpu, &a, &b, &c, &d);
 	gpr[VHM_RAX] = a;
 	gpr[VHM_RBX] = b;
@@ -180,12 +175,12 @@ static int do_cpuid(struct vhm_vcpu *vcpu)
 /* INVD, WBINVD, PAUSE, MONITOR and MWAIT do nothing here. */
 static int do_nothing(struct vhm_vcpu *vcpu)
 {
-	return vhm_skip_insn(vcpu) ? VHM_RESUME : no_length(vcpu);
+	return skip_insn(vcpu) ? VHM_RESUME : no_length(vcpu);
 }
 
 static int do_hlt(struct vhm_vcpu *vcpu)
 {
-	if (!vhm_skip_insn(vcpu))
+	if (!skip_insn(vcpu))
 		return no_length(vcpu);
 	if (!vcpu->lapic) {
 		vcpu->run->exit_reason = KVM_EXIT_HLT;
@@ -267,9 +262,7 @@ static int msr_fast(struct vhm_vcpu *vcpu)
 static int do_dr(struct vhm_vcpu *vcpu)
 {
 	if (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP)
-		return vcpu->in_section >= 0 ? VHM_SLOW : vhm_emulate(vcpu);
-	if (vcpu->in_section >= 0)
-		return VHM_SLOW;
+		return vhm_emulate(vcpu);
 	vcpu->dr_live = true;
 	vhm_ops->update_intercepts(vcpu);
 	return VHM_RESUME;
@@ -287,16 +280,6 @@ static int cr_slow(struct vhm_vcpu *vcpu)
 	return VHM_USER;
 }
 
-static int fault_fast(struct vhm_vcpu *vcpu)
-{
-	const struct vhm_fault *f = &vcpu->exit.fault;
-	const struct vhm_memslot *slot = vhm_slot_find(vcpu->vm, f->gpa >> PAGE_SHIFT);
-
-	if (slot && !(f->access & VHM_ACC_WRITE && slot->flags & KVM_MEM_READONLY))
-		return VHM_SLOW;
-	return vhm_mmio_fast(vcpu);
-}
-
 static int fault_slow(struct vhm_vcpu *vcpu)
 {
 	int r = vhm_mmu_fault(vcpu, &vcpu->exit.fault);
@@ -309,15 +292,13 @@ static int fault_slow(struct vhm_vcpu *vcpu)
 int vhm_debug_exit(struct vhm_vcpu *vcpu, u8 vector, u64 dr6)
 {
 	struct kvm_debug_exit_arch *a = &vcpu->run->debug.arch;
-	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CODE | VHM_ST_CR | VHM_ST_DR);
-	u64 base = vhm_is_64bit(vcpu) ? 0 : st->seg[VHM_CS].base;
+	bool hw = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP;
 
 	vcpu->run->exit_reason = KVM_EXIT_DEBUG;
 	a->exception = vector;
-	a->pc = base + vcpu->rip;
+	a->pc = vhm_linear_rip(vcpu);
 	a->dr6 = dr6;
-	a->dr7 = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP ?
-		 vcpu->guest_debug_dr7 : st->dr7;
+	a->dr7 = hw ? vcpu->guest_debug_dr7 : vhm_st(vcpu, VHM_ST_DR)->dr7;
 	return VHM_USER;
 }
 
@@ -365,14 +346,12 @@ static int do_exception(struct vhm_vcpu *vcpu)
 {
 	const struct vhm_exc *e = &vcpu->exit.exc;
 
-	switch (e->vector) {
-	case DB_VECTOR:
+	if (e->vector == DB_VECTOR)
 		return do_db(vcpu);
-	case BP_VECTOR:
+	if (e->vector == BP_VECTOR)
 		return do_bp(vcpu);
-	case UD_VECTOR:
+	if (e->vector == UD_VECTOR)
 		return do_ud_exception(vcpu);
-	}
 	if (e->has_error)
 		vhm_raise_error(vcpu, e->vector, e->error);
 	else
@@ -380,19 +359,11 @@ static int do_exception(struct vhm_vcpu *vcpu)
 	return VHM_RESUME;
 }
 
-/* ---- windows --------------------------------------------------------------------------------- */
-
-static int irq_window(struct vhm_vcpu *vcpu)
+static int window(struct vhm_vcpu *vcpu)
 {
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	/* a VMM that waits for it is told on the way back in */
 	return !vcpu->lapic && vcpu->run->request_interrupt_window ? VHM_SLOW : VHM_RESUME;
-}
-
-static int nmi_window(struct vhm_vcpu *vcpu)
-{
-	set_bit(VHM_REQ_EVENT, &vcpu->requests);
-	return VHM_RESUME;
 }
 
 /* ---- the tables --------------------------------------------------------------------------------- */
@@ -404,32 +375,21 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_HOST_EVENT] = { leave, again },
 	[VHM_X_CPUID] = { do_cpuid, do_cpuid },
 	[VHM_X_HLT] = { do_hlt, hlt_slow },
-	[VHM_X_PAUSE] = { do_nothing, do_nothing },
-	[VHM_X_INVD] = { do_nothing, do_nothing },
-	[VHM_X_WBINVD] = { do_nothing, do_nothing },
-	[VHM_X_MONITOR] = { do_nothing, do_nothing },
-	[VHM_X_MWAIT] = { do_nothing, do_nothing },
+	[VHM_X_HYPERCALL] = { do_hypercall, do_hypercall },
 	[VHM_X_RDPMC] = { do_gp, do_gp },
 	[VHM_X_XSETBV] = { leave, do_xsetbv },
-	[VHM_X_RSM] = { do_ud, do_ud },
-	[VHM_X_UD] = { do_ud, do_ud },
-	[VHM_X_HYPERCALL] = { do_hypercall, do_hypercall },
-	[VHM_X_IO] = { vhm_io_fast, vhm_io_slow },
+	[VHM_X_PAUSE ... VHM_X_MWAIT] = { do_nothing, do_nothing },
+	[VHM_X_RSM ... VHM_X_UD] = { do_ud, do_ud },
+	[VHM_X_IO] = { vhm_io_fast, vhm_emulate },
 	[VHM_X_MSR] = { msr_fast, do_msr },
 	[VHM_X_CR] = { leave, cr_slow },
-	[VHM_X_DR] = { do_dr, do_dr },
-	[VHM_X_FAULT] = { fault_fast, fault_slow },
+	[VHM_X_DR] = { leave, do_dr },
+	[VHM_X_FAULT] = { vhm_mmio_fast, fault_slow },
 	[VHM_X_EXCEPTION] = { do_exception, do_exception },
-	[VHM_X_IRQ_WINDOW] = { irq_window, again },
-	[VHM_X_NMI_WINDOW] = { nmi_window, again },
+	[VHM_X_IRQ_WINDOW ... VHM_X_NMI_WINDOW] = { window, again },
 	[VHM_X_SHUTDOWN] = { shutdown, shutdown },
 	[VHM_X_FAIL_ENTRY] = { leave, fail_entry },
-	/* never asked for, or not served: the VMM is told */
-	[VHM_X_RDTSC] = { leave, unexpected },
-	[VHM_X_RDTSCP] = { leave, unexpected },
-	[VHM_X_INVLPG] = { leave, unexpected },
-	[VHM_X_TASK_SWITCH] = { leave, unexpected },
-	[VHM_X_UNKNOWN] = { leave, unexpected },
+	[VHM_X_RDTSC ... VHM_X_UNKNOWN] = { leave, unexpected },
 };
 
 int vhm_exit_fast(struct vhm_vcpu *vcpu)

@@ -10,48 +10,39 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#define VHM_ARG_SMALL	64	/* bytes that need no allocation */
-
-struct vhm_arg_buf {
-	u64 small[VHM_ARG_SMALL / 8];
-	void *p;		/* the argument */
-};
-
 /**
- * vhm_arg_in: fetch the argument of cmd. One without a pointer is stored as a
- * u64. 0, -EFAULT, -ENOMEM; vhm_arg_done() must follow only on 0.
+ * vhm_arg_in: the argument of cmd, fetched; one without a pointer is stored as a
+ * u64. ERR_PTR(-EFAULT, -ENOMEM); else vhm_arg_done() must follow.
  */
-static inline int vhm_arg_in(struct vhm_arg_buf *b, unsigned int cmd, unsigned long arg)
+static inline void *vhm_arg_in(unsigned int cmd, unsigned long arg)
 {
 	unsigned int size = _IOC_SIZE(cmd);
+	/* no less than any VM ioctl needs: an old number may go to a newer one's handler */
+	u64 *p = kzalloc(max(size, 128u), GFP_KERNEL);
 
-	b->p = b->small;
-	b->small[0] = arg;
+	if (!p)
+		return ERR_PTR(-ENOMEM);
 	if (!size)
-		return 0;
-	if (size > VHM_ARG_SMALL)
-		b->p = kzalloc(size, GFP_KERNEL_ACCOUNT);
-	else
-		memset(b->small, 0, sizeof(b->small));
-	if (!b->p)
-		return -ENOMEM;
-	if (!(_IOC_DIR(cmd) & _IOC_WRITE) || !copy_from_user(b->p, (void __user *)arg, size))
-		return 0;
-	if (size > VHM_ARG_SMALL)
-		kfree(b->p);
-	return -EFAULT;
+		*p = arg;
+	if (!(_IOC_DIR(cmd) & _IOC_WRITE) || !copy_from_user(p, (void __user *)arg, size))
+		return p;
+	kfree(p);
+	return ERR_PTR(-EFAULT);
 }
 
 /** vhm_arg_done: hand the result back when the call succeeded. Returns r or -EFAULT. */
-static inline long vhm_arg_done(struct vhm_arg_buf *b, unsigned int cmd, unsigned long arg, long r)
+static inline int vhm_arg_done(void *p, unsigned int cmd, unsigned long arg, int r)
 {
-	if (r >= 0 && (_IOC_DIR(cmd) & _IOC_READ) &&
-	    copy_to_user((void __user *)arg, b->p, _IOC_SIZE(cmd)))
+	if (r >= 0 && _IOC_DIR(cmd) & _IOC_READ &&
+	    copy_to_user((void __user *)arg, p, _IOC_SIZE(cmd)))
 		r = -EFAULT;
-	if (b->p != b->small)
-		kfree(b->p);
+	kfree(p);
 	return r;
 }
+
+/* A row's function, from a call that gets its part of the argument; it may set *r. */
+#define VHM_ROW_FN(name, who, args, call) \
+	static void name(struct vhm_##who *who, union args *a, int *r) { call; }
 
 /* ---- VM ioctls: a table in vm.c and one in irqglue.c ------------------------ */
 
@@ -79,7 +70,7 @@ union vhm_vm_arg {
 
 struct vhm_vm_row {
 	unsigned int cmd;
-	int (*fn)(struct vhm_vm *vm, union vhm_vm_arg *a);
+	void (*fn)(struct vhm_vm *vm, union vhm_vm_arg *a, int *r);
 	u32 flags;		/* VHM_ROW_* */
 };
 

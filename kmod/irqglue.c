@@ -30,6 +30,11 @@ struct vm_irq {
 	struct irq_timer pit_timer;
 };
 
+static struct vm_irq *vm_irq_of(struct vhm_vm *vm)
+{
+	return container_of(vm->irqchip, struct vm_irq, chip);
+}
+
 static struct vhm_vcpu *vcpu_of(struct vhm_lapic *lapic)
 {
 	return container_of(lapic, struct vcpu_irq, lapic)->vcpu;
@@ -194,49 +199,39 @@ bool vhm_irq_pio(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val)
 	return true;
 }
 
-bool vhm_irq_mmio_read(struct vhm_vcpu *vcpu, u64 gpa, int size, void *data)
-{
-	struct vhm_irqchip *chip = vcpu->vm->irqchip;
-	u64 val;
-
-	if (!chip || size > 8)
-		return false;
-	if (vhm_lapic_hit(vcpu->lapic, gpa)) {
-		vhm_lapic_set_cr8(vcpu->lapic, vcpu->cr8);
-		val = vhm_lapic_read(vcpu->lapic, gpa & 0xfff, size);
-	} else if (vhm_ioapic_hit(chip, gpa)) {
-		val = vhm_ioapic_read(chip, gpa & 0xff, size);
-	} else {
-		return false;
-	}
-	memcpy(data, &val, size);
-	return true;
-}
-
-bool vhm_irq_mmio_write(struct vhm_vcpu *vcpu, u64 gpa, int size, const void *data)
+bool vhm_irq_mmio(struct vhm_vcpu *vcpu, u64 gpa, int size, bool write, void *data)
 {
 	struct vhm_irqchip *chip = vcpu->vm->irqchip;
 	u64 val = 0;
 
-	if (!chip || size > 8)
+	if (!chip)
 		return false;
-	memcpy(&val, data, size);
+	if (write)
+		memcpy(&val, data, size);
 	if (vhm_lapic_hit(vcpu->lapic, gpa)) {
 		vhm_lapic_set_cr8(vcpu->lapic, vcpu->cr8);
-		vhm_lapic_write(vcpu->lapic, gpa & 0xfff, size, val);
+		if (write)
+			vhm_lapic_write(vcpu->lapic, gpa & 0xfff, size, val);
+		else
+			val = vhm_lapic_read(vcpu->lapic, gpa & 0xfff, size);
 		vcpu->cr8 = vhm_lapic_cr8(vcpu->lapic);
-	} else if (vhm_ioapic_hit(chip, gpa)) {
+	} else if (!vhm_ioapic_hit(chip, gpa)) {
+		return false;
+	} else if (write) {
 		vhm_ioapic_write(chip, gpa & 0xff, size, val);
 	} else {
-		return false;
+		val = vhm_ioapic_read(chip, gpa & 0xff, size);
 	}
-	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	if (write)
+		set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	else
+		memcpy(data, &val, size);
 	return true;
 }
 
 /* ---- VM ioctls ----------------------------------------------------------------------------- */
 
-static int create_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int create_irqchip(struct vhm_vm *vm)
 {
 	struct vm_irq *vi;
 	int r;
@@ -255,6 +250,7 @@ static int create_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
 		return r;
 	}
 	vhm_hrtimer_setup(&vi->pit_timer.hr, timer_fn);
+	/* pairs with the acquire in check_row() */
 	smp_store_release(&vm->irqchip, &vi->chip);
 	return 0;
 }
@@ -262,7 +258,7 @@ static int create_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
 void vhm_irq_stop(struct vhm_vm *vm)
 {
 	if (vm->irqchip)
-		hrtimer_cancel(&container_of(vm->irqchip, struct vm_irq, chip)->pit_timer.hr);
+		hrtimer_cancel(&vm_irq_of(vm)->pit_timer.hr);
 }
 
 void vhm_irq_destroy(struct vhm_vm *vm)
@@ -270,65 +266,44 @@ void vhm_irq_destroy(struct vhm_vm *vm)
 	if (!vm->irqchip)
 		return;
 	vhm_irqchip_destroy(vm->irqchip);
-	kvfree(container_of(vm->irqchip, struct vm_irq, chip));
+	kvfree(vm_irq_of(vm));
 }
 
-static int create_pit2(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int create_pit(struct vhm_vm *vm, u32 flags)
 {
-	struct vm_irq *vi;
-
 	if (!vm->irqchip)
 		return -ENOENT;
-	vi = container_of(vm->irqchip, struct vm_irq, chip);
-	return vhm_pit_create(vm->irqchip, &vi->pit_timer.t, a->pit_config.flags);
+	return vhm_pit_create(vm->irqchip, &vm_irq_of(vm)->pit_timer.t, flags);
 }
 
-static int create_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int get_irqchip(struct vhm_irqchip *chip, struct kvm_irqchip *s)
 {
-	a->pit_config.flags = KVM_PIT_SPEAKER_DUMMY;
-	return create_pit2(vm, a);
+	if (s->chip_id < KVM_IRQCHIP_IOAPIC)
+		vhm_pic_get(chip, s->chip_id, &s->chip.pic);
+	else if (s->chip_id == KVM_IRQCHIP_IOAPIC)
+		vhm_ioapic_get(chip, &s->chip.ioapic);
+	return s->chip_id > KVM_IRQCHIP_IOAPIC ? -EINVAL : 0;
 }
 
-static int get_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int set_irqchip(struct vhm_irqchip *chip, const struct kvm_irqchip *s)
 {
-	struct kvm_irqchip *s = &a->irqchip;
-
-	if (s->chip_id > KVM_IRQCHIP_IOAPIC)
-		return -EINVAL;
-	if (s->chip_id == KVM_IRQCHIP_IOAPIC)
-		vhm_ioapic_get(vm->irqchip, &s->chip.ioapic);
-	else
-		vhm_pic_get(vm->irqchip, s->chip_id, &s->chip.pic);
-	return 0;
-}
-
-static int set_irqchip(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	const struct kvm_irqchip *s = &a->irqchip;
-
-	if (s->chip_id > KVM_IRQCHIP_IOAPIC)
-		return -EINVAL;
-	if (s->chip_id == KVM_IRQCHIP_IOAPIC)
-		vhm_ioapic_set(vm->irqchip, &s->chip.ioapic);
-	else
-		vhm_pic_set(vm->irqchip, s->chip_id, &s->chip.pic);
-	return 0;
+	if (s->chip_id < KVM_IRQCHIP_IOAPIC)
+		vhm_pic_set(chip, s->chip_id, &s->chip.pic);
+	else if (s->chip_id == KVM_IRQCHIP_IOAPIC)
+		vhm_ioapic_set(chip, &s->chip.ioapic);
+	return s->chip_id > KVM_IRQCHIP_IOAPIC ? -EINVAL : 0;
 }
 
 /* KVM_IRQ_LINE and, by the direction in its number, KVM_IRQ_LINE_STATUS. */
-static int irq_line(struct vhm_vm *vm, union vhm_vm_arg *a)
+static void irq_line(struct vhm_irqchip *chip, struct kvm_irq_level *l)
 {
-	struct kvm_irq_level *l = &a->irq_level;
-
-	l->status = vhm_irq_line(vm->irqchip, VHM_IRQ_SRC_USER, l->irq, l->level);
-	return 0;
+	l->status = vhm_irq_line(chip, VHM_IRQ_SRC_USER, l->irq, l->level);
 }
 
-static int set_routing(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int set_routing(struct vhm_vm *vm, struct kvm_irq_routing __user *u)
 {
 	struct kvm_irq_routing_entry *e = NULL;
 	struct kvm_irq_routing head;
-	struct kvm_irq_routing __user *u = (void __user *)a->value;
 	int r;
 
 	lockdep_assert_held(&vm->lock);
@@ -346,71 +321,63 @@ static int set_routing(struct vhm_vm *vm, union vhm_vm_arg *a)
 	return r;
 }
 
-static int signal_msi(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int signal_msi(struct vhm_vm *vm, const struct kvm_msi *m)
 {
-	const struct kvm_msi *m = &a->msi;
-
 	if (!vm->irqchip || m->flags)
 		return -EINVAL;
 	return vhm_irq_msi(vm->irqchip, m->address_lo | (u64)m->address_hi << 32, m->data);
 }
 
-static int get_pit2(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	vhm_pit_get(vm->irqchip, &a->pit);
-	return 0;
-}
-
-static int set_pit2(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	vhm_pit_set(vm->irqchip, &a->pit);
-	return 0;
-}
-
 /* The old state is the new one's beginning; its rest stays as it is. */
-static int get_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
+static void set_pit(struct vhm_irqchip *chip, struct kvm_pit_state2 *s)
 {
-	struct kvm_pit_state2 s;
+	struct kvm_pit_state2 now;
 
-	vhm_pit_get(vm->irqchip, &s);
-	memcpy(&a->pit, &s, sizeof(struct kvm_pit_state));
-	return 0;
-}
-
-static int set_pit(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	struct kvm_pit_state2 s;
-
-	vhm_pit_get(vm->irqchip, &s);
-	memcpy(&s, &a->pit, sizeof(struct kvm_pit_state));
-	vhm_pit_set(vm->irqchip, &s);
-	return 0;
+	vhm_pit_get(chip, &now);
+	s->flags = now.flags;
+	vhm_pit_set(chip, s);
 }
 
 /* Its number has no size, so the argument is fetched here. */
-static int reinject(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int reinject(struct vhm_irqchip *chip, struct kvm_reinject_control __user *u)
 {
 	struct kvm_reinject_control c;
 
-	if (copy_from_user(&c, (void __user *)a->value, sizeof(c)))
+	if (copy_from_user(&c, u, sizeof(c)))
 		return -EFAULT;
-	vhm_pit_set_reinject(vm->irqchip, c.pit_reinject);
+	vhm_pit_set_reinject(chip, c.pit_reinject);
 	return 0;
 }
 
+#define HAND_ON(name, call) VHM_ROW_FN(name, vm, vhm_vm_arg, call)
+
+HAND_ON(do_create_irqchip, *r = create_irqchip(vm))
+HAND_ON(do_get_irqchip, *r = get_irqchip(vm->irqchip, &a->irqchip))
+HAND_ON(do_set_irqchip, *r = set_irqchip(vm->irqchip, &a->irqchip))
+HAND_ON(do_irq_line, irq_line(vm->irqchip, &a->irq_level))
+HAND_ON(do_set_routing, *r = set_routing(vm, (void __user *)a->value))
+HAND_ON(do_signal_msi, *r = signal_msi(vm, &a->msi))
+HAND_ON(do_create_pit, *r = create_pit(vm, KVM_PIT_SPEAKER_DUMMY))
+HAND_ON(do_create_pit2, *r = create_pit(vm, a->pit_config.flags))
+HAND_ON(do_get_pit, vhm_pit_get(vm->irqchip, &a->pit))
+HAND_ON(do_set_pit, set_pit(vm->irqchip, &a->pit))
+HAND_ON(do_set_pit2, vhm_pit_set(vm->irqchip, &a->pit))
+HAND_ON(do_reinject, *r = reinject(vm->irqchip, (void __user *)a->value))
+
 const struct vhm_vm_row vhm_irq_rows[] = {
-	{ KVM_CREATE_IRQCHIP, create_irqchip, VHM_ROW_LOCKED },
-	{ KVM_GET_IRQCHIP, get_irqchip, VHM_ROW_CHIP },
-	{ KVM_SET_IRQCHIP, set_irqchip, VHM_ROW_CHIP | VHM_ROW_IN },
-	{ KVM_IRQ_LINE, irq_line, VHM_ROW_CHIP },
-	{ KVM_IRQ_LINE_STATUS, irq_line, VHM_ROW_CHIP },
-	{ KVM_SET_GSI_ROUTING, set_routing, VHM_ROW_LOCKED | VHM_ROW_RAW },
-	{ KVM_SIGNAL_MSI, signal_msi },
-	{ KVM_CREATE_PIT, create_pit, VHM_ROW_LOCKED },
-	{ KVM_CREATE_PIT2, create_pit2, VHM_ROW_LOCKED },
-	{ KVM_GET_PIT, get_pit, VHM_ROW_PIT }, { KVM_SET_PIT, set_pit, VHM_ROW_PIT | VHM_ROW_IN },
-	{ KVM_GET_PIT2, get_pit2, VHM_ROW_PIT }, { KVM_SET_PIT2, set_pit2, VHM_ROW_PIT },
-	{ KVM_REINJECT_CONTROL, reinject, VHM_ROW_PIT },
+	{ KVM_CREATE_IRQCHIP, do_create_irqchip, VHM_ROW_LOCKED },
+	{ KVM_GET_IRQCHIP, do_get_irqchip, VHM_ROW_CHIP },
+	{ KVM_SET_IRQCHIP, do_set_irqchip, VHM_ROW_CHIP | VHM_ROW_IN },
+	{ KVM_IRQ_LINE, do_irq_line, VHM_ROW_CHIP },
+	{ KVM_IRQ_LINE_STATUS, do_irq_line, VHM_ROW_CHIP },
+	{ KVM_SET_GSI_ROUTING, do_set_routing, VHM_ROW_LOCKED | VHM_ROW_RAW },
+	{ KVM_SIGNAL_MSI, do_signal_msi },
+	{ KVM_CREATE_PIT, do_create_pit, VHM_ROW_LOCKED },
+	{ KVM_CREATE_PIT2, do_create_pit2, VHM_ROW_LOCKED },
+	{ KVM_GET_PIT, do_get_pit, VHM_ROW_PIT },
+	{ KVM_SET_PIT, do_set_pit, VHM_ROW_PIT | VHM_ROW_IN },
+	{ KVM_GET_PIT2, do_get_pit, VHM_ROW_PIT }, { KVM_SET_PIT2, do_set_pit2, VHM_ROW_PIT },
+	{ KVM_REINJECT_CONTROL, do_reinject, VHM_ROW_PIT },
 };
 
 const int vhm_n_irq_rows = ARRAY_SIZE(vhm_irq_rows);

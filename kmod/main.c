@@ -14,11 +14,8 @@
 
 #include "vhm.h"
 
-#if !IS_ENABLED(CONFIG_MMU_NOTIFIER)
-#error "hv needs a kernel with CONFIG_MMU_NOTIFIER"
-#endif
-#if !IS_ENABLED(CONFIG_X86_64)
-#error "hv runs on x86-64 hosts only"
+#if !IS_ENABLED(CONFIG_MMU_NOTIFIER) || !IS_ENABLED(CONFIG_X86_64)
+#error "hv runs on x86-64 kernels with CONFIG_MMU_NOTIFIER only"
 #endif
 
 static bool alias_kvm;
@@ -31,38 +28,27 @@ struct vhm_caps vhm_caps;
 static const struct vhm_ops *const backends[] = { &svm_ops };
 
 static struct miscdevice dev_hv = {
-	.minor = MISC_DYNAMIC_MINOR,
-	.name = "hv",
-	.fops = &vhm_dev_fops,
-	.mode = 0660,
+	.minor = MISC_DYNAMIC_MINOR, .name = "hv", .fops = &vhm_dev_fops, .mode = 0660,
 };
 
 /* The fixed minor makes the clash with kvm.ko an -EBUSY on whoever is second. */
 static struct miscdevice dev_kvm = {
-	.minor = KVM_MINOR,
-	.name = "kvm",
-	.fops = &vhm_dev_fops,
-	.mode = 0660,
+	.minor = KVM_MINOR, .name = "kvm", .fops = &vhm_dev_fops, .mode = 0660,
 };
 
 /*
- * Pick the first back end whose check passes. A CPU of the other make is no
- * failure of a back end (-ENODEV); anything else is what the user must hear.
+ * Pick the first back end for a CPU of this make; only that one's reasons not
+ * to work are of interest to the user.
  */
 static int choose_backend(void)
 {
-	int i, r, worst = -ENODEV;
+	int i, r = -ENODEV;
 
-	for (i = 0; i < ARRAY_SIZE(backends); i++) {
-		r = backends[i]->check();
-		if (!r) {
-			vhm_ops = backends[i];
-			return 0;
-		}
-		if (r != -ENODEV)
-			worst = r;
+	for (i = 0; r == -ENODEV && i < ARRAY_SIZE(backends); i++) {
+		vhm_ops = backends[i];
+		r = vhm_ops->check();
 	}
-	return worst;
+	return r;
 }
 
 static int register_devices(void)
@@ -85,21 +71,17 @@ static int register_devices(void)
 
 static int __init vhm_init(void)
 {
-	int r = choose_backend();
+	int r = choose_backend() ?: vhm_ops->setup();
 
 	if (r)
 		return r;
-	r = vhm_ops->setup();
-	if (r)
-		return r;
 	r = register_devices();
-	if (r) {
+	if (r)
 		vhm_ops->teardown();
-		return r;
-	}
-	pr_info("ready: %s with nested paging, guest physical width %u\n",
-		vhm_ops->name, vhm_caps.maxphyaddr);
-	return 0;
+	else
+		pr_info("ready: %s with nested paging, guest physical width %u\n",
+			vhm_ops->name, vhm_caps.maxphyaddr);
+	return r;
 }
 
 static void __exit vhm_exit(void)

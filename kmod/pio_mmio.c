@@ -7,26 +7,7 @@
  * As with KVM, rip stays on the instruction until the VMM has answered and
  * comes back with KVM_RUN.
  */
-#include <linux/slab.h>
-
-#include "io.h"
 #include "vhm.h"
-
-int vhm_pending_alloc(struct vhm_vcpu *vcpu)
-{
-	vcpu->pending = kzalloc(sizeof(*vcpu->pending), GFP_KERNEL_ACCOUNT);
-	return vcpu->pending ? 0 : -ENOMEM;
-}
-
-void vhm_pending_free(struct vhm_vcpu *vcpu)
-{
-	kfree(vcpu->pending);
-}
-
-static void *pio_data(struct vhm_vcpu *vcpu)
-{
-	return (void *)vcpu->run + KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
-}
 
 /* IN writes the low bytes of RAX; a 32-bit one clears the rest. */
 static void set_rax(struct vhm_vcpu *vcpu, int size, u32 val)
@@ -43,83 +24,68 @@ static u32 out_value(struct vhm_vcpu *vcpu, int size)
 	return size == 4 ? val : val & (BIT(8 * size) - 1);
 }
 
-bool vhm_port_out(struct vhm_vcpu *vcpu, u16 port, int size, u32 val)
+bool vhm_port(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val)
 {
 	struct vhm_vm *vm = vcpu->vm;
 
-	return vhm_irq_pio(vcpu, port, size, false, &val) ||
-	       vhm_iobus_write(vm, true, port, size, val) ||
-	       (READ_ONCE(vm->coalesced) && vhm_coalesced_write(vm, true, port, size, val));
+	return vhm_irq_pio(vcpu, port, size, in, val) ||
+	       (!in && (vhm_iobus_write(vm, true, port, size, *val) ||
+			vhm_coalesced_write(vm, true, port, size, *val)));
 }
 
-static int to_user(struct vhm_vcpu *vcpu, const struct vhm_io *io, u8 len)
+int vhm_port_exit(struct vhm_vcpu *vcpu, enum vhm_pending_kind kind, u16 port, int size,
+		  u32 count, bool in)
 {
-	struct vhm_pending *p = vcpu->pending;
 	struct kvm_run *run = vcpu->run;
 
-	p->kind = VHM_PENDING_PIO;
-	p->rip = vcpu->rip;
-	p->io = *io;
-	p->insn_len = len;
+	vcpu->pending.kind = kind;
+	vcpu->pending.rip = vcpu->rip;
 	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = io->in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
-	run->io.size = io->size;
-	run->io.port = io->port;
-	run->io.count = 1;
+	run->io.direction = in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = size;
+	run->io.port = port;
+	run->io.count = count;
 	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
-	if (!io->in)
-		*(u32 *)pio_data(vcpu) = out_value(vcpu, io->size);
 	return VHM_USER;
-}
-
-static int do_io(struct vhm_vcpu *vcpu, u8 len)
-{
-	const struct vhm_io *io = &vcpu->exit.io;
-	u32 val = 0;
-
-	if (io->in) {
-		if (!vhm_irq_pio(vcpu, io->port, io->size, true, &val))
-			return to_user(vcpu, io, len);
-		set_rax(vcpu, io->size, val);
-	} else if (!vhm_port_out(vcpu, io->port, io->size, out_value(vcpu, io->size))) {
-		return to_user(vcpu, io, len);
-	}
-	vhm_advance(vcpu, len);
-	return VHM_RESUME;
 }
 
 int vhm_io_fast(struct vhm_vcpu *vcpu)
 {
+	const struct vhm_io *io = &vcpu->exit.io;
+	u32 val = io->in ? 0 : out_value(vcpu, io->size);
+
 	/* both vendors give the length of IN and OUT; strings go to the emulator */
-	if (vcpu->exit.io.string || !vcpu->exit.insn_len)
+	if (io->string || !vcpu->exit.insn_len)
 		return VHM_SLOW;
-	return do_io(vcpu, vcpu->exit.insn_len);
-}
-
-int vhm_io_slow(struct vhm_vcpu *vcpu)
-{
-	return vhm_emulate(vcpu);
-}
-
-static int complete_pio(struct vhm_vcpu *vcpu)
-{
-	struct vhm_pending *p = vcpu->pending;
-
-	if (p->io.in)
-		set_rax(vcpu, p->io.size, READ_ONCE(*(u32 *)pio_data(vcpu)));
-	vhm_advance(vcpu, p->insn_len);
+	if (!vhm_port(vcpu, io->port, io->size, io->in, &val)) {
+		if (!io->in)
+			*(u32 *)vhm_pio_data(vcpu) = val;
+		return vhm_port_exit(vcpu, VHM_PENDING_PIO, io->port, io->size, 1, io->in);
+	}
+	if (io->in)
+		set_rax(vcpu, io->size, val);
+	vhm_advance(vcpu, vcpu->exit.insn_len);
 	return VHM_RESUME;
 }
 
-static int complete_emul(struct vhm_vcpu *vcpu)
+/* The vCPU has not run since, so vcpu->exit still tells what was asked. */
+static int complete_pio(struct vhm_vcpu *vcpu)
 {
-	struct vhm_pending *p = vcpu->pending;
-	int idx, r;
+	if (vcpu->exit.io.in)
+		set_rax(vcpu, vcpu->exit.io.size, READ_ONCE(*(u32 *)vhm_pio_data(vcpu)));
+	vhm_advance(vcpu, vcpu->exit.insn_len);
+	return VHM_RESUME;
+}
 
-	if (p->pio == VHM_PIO_ASKED)
-		p->pio = VHM_PIO_ANSWERED;
-	else if (!p->rec[p->n - 1].write)
-		memcpy(p->rec[p->n - 1].data, vcpu->run->mmio.data, p->rec[p->n - 1].len);
+static int complete_emul(struct vhm_vcpu *vcpu, bool port)
+{
+	struct vhm_pending *p = &vcpu->pending;
+	int idx, r, last = p->n - 1;
+
+	if (port)
+		p->pio_answered = true;
+	else if (!p->rec[last].write)
+		memcpy(p->rec[last].data, vcpu->run->mmio.data, p->rec[last].len);
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	r = vhm_emul_resume(vcpu);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
@@ -128,13 +94,12 @@ static int complete_emul(struct vhm_vcpu *vcpu)
 
 int vhm_complete_user(struct vhm_vcpu *vcpu)
 {
-	struct vhm_pending *p = vcpu->pending;
-	enum vhm_pending_kind kind = p->kind;
+	enum vhm_pending_kind kind = vcpu->pending.kind;
 
-	if (kind == VHM_PENDING_NONE)
+	vcpu->pending.kind = VHM_PENDING_NONE;
+	/* a VMM that put the vCPU elsewhere wants no more of it */
+	if (kind == VHM_PENDING_NONE || vcpu->rip != vcpu->pending.rip)
 		return VHM_RESUME;
-	p->kind = VHM_PENDING_NONE;
-	if (vcpu->rip != p->rip)	/* the VMM put the vCPU elsewhere */
-		return VHM_RESUME;
-	return kind == VHM_PENDING_PIO ? complete_pio(vcpu) : complete_emul(vcpu);
+	return kind == VHM_PENDING_PIO ? complete_pio(vcpu) :
+					 complete_emul(vcpu, kind == VHM_PENDING_EMUL_PIO);
 }

@@ -148,13 +148,9 @@ out:
 
 static bool runnable(struct vhm_vcpu *vcpu)
 {
-	if (vcpu->mp_state == KVM_MP_STATE_RUNNABLE)
-		return true;
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vhm_has_event(vcpu)) {
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vhm_has_event(vcpu))
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-		return true;
-	}
-	return false;
+	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE;
 }
 
 /* Sleep until there is something to look at. 0, or -EINTR. */
@@ -167,31 +163,16 @@ static int block(struct vhm_vcpu *vcpu)
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (READ_ONCE(vcpu->requests) & SLOW_REQUESTS || runnable(vcpu))
 			break;
-		if (signal_pending(current)) {
-			r = -EINTR;
+		r = signal_pending(current) ? -EINTR : 0;
+		if (r)
 			break;
-		}
 		schedule();
 	}
 	finish_rcuwait(&vcpu->wait);
 	return r;
 }
 
-static int stop_for_signal(struct vhm_vcpu *vcpu)
-{
-	vcpu->run->exit_reason = KVM_EXIT_INTR;
-	return -EINTR;
-}
-
 /* ---- slow requests ----------------------------------------------------------------- */
-
-/* INIT: the boot processor starts over, the others wait for SIPI. */
-static void serve_init(struct vhm_vcpu *vcpu)
-{
-	vhm_vcpu_reset(vcpu, true);
-	vcpu->mp_state = vhm_is_bsp(vcpu) ? KVM_MP_STATE_RUNNABLE :
-					    KVM_MP_STATE_INIT_RECEIVED;
-}
 
 static void serve_sipi(struct vhm_vcpu *vcpu)
 {
@@ -213,8 +194,12 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 
 	if (test_bit(VHM_REQ_DEAD, &vcpu->requests))
 		return -EIO;
-	if (test_and_clear_bit(VHM_REQ_RESET, &vcpu->requests))
-		serve_init(vcpu);
+	if (test_and_clear_bit(VHM_REQ_RESET, &vcpu->requests)) {
+		/* INIT: the boot processor starts over, the others wait for SIPI */
+		vhm_vcpu_reset(vcpu, true);
+		vcpu->mp_state = vhm_is_bsp(vcpu) ? KVM_MP_STATE_RUNNABLE :
+						    KVM_MP_STATE_INIT_RECEIVED;
+	}
 	if (test_and_clear_bit(VHM_REQ_SIPI, &vcpu->requests))
 		serve_sipi(vcpu);
 	if (test_and_clear_bit(VHM_REQ_CLOCK, &vcpu->requests)) {
@@ -228,11 +213,10 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 
 /* ---- the loop ------------------------------------------------------------------------ */
 
-/* A VMM with its own interrupt controllers asked to hear when one can go in. */
-static bool user_window_open(struct vhm_vcpu *vcpu)
+/* May a VMM with its own interrupt controllers hand one in? */
+static bool user_irq_fits(struct vhm_vcpu *vcpu)
 {
-	return vcpu->run->request_interrupt_window && !vcpu->vm->irqchip &&
-	       vcpu->ev.user_irq < 0 && vhm_irq_allowed(vcpu);
+	return vcpu->ev.user_irq < 0 && vhm_irq_allowed(vcpu);
 }
 
 /* Before an entry: requests, halting, the VMM's wishes. RESUME, USER, -errno. */
@@ -240,20 +224,14 @@ static int prepare(struct vhm_vcpu *vcpu)
 {
 	int r;
 
-	if (READ_ONCE(vcpu->requests) & SLOW_REQUESTS) {
-		r = serve_slow(vcpu);
+	while (unlikely(READ_ONCE(vcpu->requests) & SLOW_REQUESTS ||
+			vcpu->mp_state != KVM_MP_STATE_RUNNABLE)) {
+		r = serve_slow(vcpu) ?: block(vcpu);
 		if (r)
 			return r;
 	}
-	while (unlikely(vcpu->mp_state != KVM_MP_STATE_RUNNABLE)) {
-		r = block(vcpu);
-		if (r)
-			return stop_for_signal(vcpu);
-		r = serve_slow(vcpu);
-		if (r)
-			return r;
-	}
-	if (unlikely(user_window_open(vcpu))) {
+	if (unlikely(vcpu->run->request_interrupt_window) && !vcpu->vm->irqchip &&
+	    user_irq_fits(vcpu)) {
 		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 		return VHM_USER;
 	}
@@ -275,8 +253,6 @@ static int run_loop(struct vhm_vcpu *vcpu)
 			srcu_read_unlock(&vcpu->vm->srcu, idx);
 		} else if (r == NEXT_WORK) {
 			r = vhm_xfer_work(vcpu->xfer);
-			if (r)
-				return stop_for_signal(vcpu);
 		}
 		if (r != VHM_RESUME)
 			return r;
@@ -329,13 +305,11 @@ static void sync_out(struct vhm_vcpu *vcpu)
 static void publish(struct vhm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	bool irqchip = vcpu->vm->irqchip;
 
 	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
 	run->cr8 = vcpu->cr8;
 	run->apic_base = vhm_apic_base(vcpu);
-	run->ready_for_interrupt_injection = irqchip ||
-		(vcpu->ev.user_irq < 0 && vhm_irq_allowed(vcpu));
+	run->ready_for_interrupt_injection = vcpu->vm->irqchip || user_irq_fits(vcpu);
 	if (unlikely(READ_ONCE(run->kvm_valid_regs)))
 		sync_out(vcpu);
 }
@@ -358,7 +332,10 @@ static int enter(struct vhm_vcpu *vcpu)
 		return r;
 	if (READ_ONCE(run->immediate_exit))
 		return -EINTR;
-	return run_loop(vcpu);
+	r = run_loop(vcpu);
+	if (r == -EINTR)
+		run->exit_reason = KVM_EXIT_INTR;
+	return r;
 }
 
 /*

@@ -19,12 +19,6 @@
 
 /* ---- life ---------------------------------------------------------------- */
 
-static void free_pages_of(struct vhm_vcpu *vcpu)
-{
-	if (vcpu->run)
-		free_pages((unsigned long)vcpu->run, get_order(VHM_RUN_PAGES * PAGE_SIZE));
-}
-
 /*
  * vhm_vcpu_destroy - free a vCPU that no fd and no table refers to any more;
  * also one that vcpu_build() left half-made. Process context.
@@ -33,31 +27,23 @@ void vhm_vcpu_destroy(struct vhm_vcpu *vcpu)
 {
 	vhm_lapic_detach(vcpu);
 	vhm_pt_cache_free(&vcpu->pt_cache);
-	vhm_pending_free(vcpu);
 	kvfree(vcpu->cpuid);
 	kfree(vcpu->fpu.area);
 	vhm_xfer_free(vcpu->xfer);
 	put_pid(vcpu->pid);
-	free_pages_of(vcpu);
+	free_pages((unsigned long)vcpu->run, get_order(VHM_RUN_PAGES * PAGE_SIZE));
 	vhm_ops->vcpu_free(vcpu);
 }
 
 /* All that can fail; each step's undoing copes with the step not taken. */
 static int vcpu_build(struct vhm_vcpu *vcpu)
 {
-	int r;
-
 	vcpu->run = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_COMP,
 					     get_order(VHM_RUN_PAGES * PAGE_SIZE));
 	vcpu->xfer = vhm_xfer_alloc();
 	if (!vcpu->run || !vcpu->xfer)
 		return -ENOMEM;
-	r = vhm_fpu_alloc(vcpu);
-	if (!r)
-		r = vhm_pending_alloc(vcpu);
-	if (!r)
-		r = vhm_lapic_attach(vcpu);
-	return r;
+	return vhm_fpu_alloc(vcpu) ?: vhm_lapic_attach(vcpu);
 }
 
 static struct vhm_vcpu *vcpu_make(struct vhm_vm *vm, u32 id)
@@ -88,16 +74,6 @@ static struct vhm_vcpu *vcpu_make(struct vhm_vm *vm, u32 id)
 	return vcpu;
 }
 
-static int id_taken(struct vhm_vm *vm, u32 id)
-{
-	int i;
-
-	for (i = 0; i < vm->n_vcpus; i++)
-		if (vm->vcpus[i]->id == id)
-			return 1;
-	return 0;
-}
-
 static const struct file_operations vcpu_fops;
 
 /*
@@ -110,40 +86,34 @@ static const struct file_operations vcpu_fops;
 int vhm_create_vcpu(struct vhm_vm *vm, u32 id)
 {
 	struct vhm_vcpu *vcpu;
-	struct file *file;
-	int fd, r;
+	int i, fd;
 
 	lockdep_assert_held(&vm->lock);
-	if (id_taken(vm, id))
-		return -EEXIST;
+	vhm_for_each_vcpu(i, vcpu, vm)
+		if (vcpu->id == id)
+			return -EEXIST;
 	if (vm->n_vcpus == VHM_MAX_VCPUS)
 		return -EINVAL;
 	vcpu = vcpu_make(vm, id);
 	if (IS_ERR(vcpu))
 		return PTR_ERR(vcpu);
-	r = fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
-	if (r < 0)
-		goto err_vcpu;
-	file = anon_inode_getfile("hv-vcpu", &vcpu_fops, vcpu, O_RDWR);
-	if (IS_ERR(file)) {
-		r = PTR_ERR(file);
-		goto err_fd;
+	/* nobody may run it before remote flushes find it, not even by guessing the fd */
+	mutex_lock_nested(&vcpu->mutex, SINGLE_DEPTH_NESTING);
+	refcount_inc(&vm->users);
+	fd = anon_inode_getfd("hv-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		refcount_dec(&vm->users);	/* the caller's fd holds the VM */
+		mutex_unlock(&vcpu->mutex);
+		vhm_vcpu_destroy(vcpu);
+		return fd;
 	}
-	vhm_vm_get(vm);
 	vm->vcpus[vm->n_vcpus] = vcpu;
 	/* pairs with the acquire in vhm_for_each_vcpu() */
 	smp_store_release(&vm->n_vcpus, vm->n_vcpus + 1);
 	if (vcpu->lapic)
 		vhm_lapic_publish(vcpu->lapic);
-	/* only now may anyone run it: remote flushes must find it */
-	fd_install(fd, file);
+	mutex_unlock(&vcpu->mutex);
 	return fd;
-
-err_fd:
-	put_unused_fd(fd);
-err_vcpu:
-	vhm_vcpu_destroy(vcpu);
-	return r;
 }
 
 /* ---- ioctls of fixed size ------------------------------------------------- */
@@ -165,124 +135,96 @@ union vcpu_arg {
 	u64 mce_cap;
 };
 
-/* A row that only hands its part of the union on. */
-#define HAND_ON(name, call) \
-	static int name(struct vhm_vcpu *vcpu, union vcpu_arg *a) { return call; }
-#define HAND_ON_VOID(name, call) \
-	static int name(struct vhm_vcpu *vcpu, union vcpu_arg *a) { call; return 0; }
-
-HAND_ON_VOID(get_regs, vhm_get_regs(vcpu, &a->regs))
-HAND_ON_VOID(set_regs, vhm_set_regs(vcpu, &a->regs))
-HAND_ON_VOID(get_sregs, vhm_get_sregs(vcpu, &a->sregs))
-HAND_ON(set_sregs, vhm_set_sregs(vcpu, &a->sregs))
-HAND_ON_VOID(get_sregs2, vhm_get_sregs2(vcpu, &a->sregs2))
-HAND_ON(set_sregs2, vhm_set_sregs2(vcpu, &a->sregs2))
-HAND_ON_VOID(get_fpu, vhm_get_fpu(vcpu, &a->fpu))
-HAND_ON_VOID(set_fpu, vhm_set_fpu(vcpu, &a->fpu))
-HAND_ON_VOID(get_xcrs, vhm_get_xcrs(vcpu, &a->xcrs))
-HAND_ON(set_xcrs, vhm_set_xcrs(vcpu, &a->xcrs))
-HAND_ON_VOID(get_debugregs, vhm_get_debugregs(vcpu, &a->debugregs))
-HAND_ON(set_debugregs, vhm_set_debugregs(vcpu, &a->debugregs))
-HAND_ON(set_guest_debug, vhm_set_guest_debug(vcpu, &a->guest_debug))
-HAND_ON(get_events, vhm_get_events(vcpu, &a->events))
-HAND_ON(set_events, vhm_set_events(vcpu, &a->events))
-HAND_ON(get_lapic, vhm_lapic_get_state(vcpu, &a->lapic))
-HAND_ON(set_lapic, vhm_lapic_set_state(vcpu, &a->lapic))
-HAND_ON(setup_mce, vhm_setup_mce(vcpu, a->mce_cap))
-HAND_ON_VOID(get_mp_state, a->mp_state.mp_state = vcpu->mp_state)
-
 /* The old ioctl carries 4 KiB; a larger image needs KVM_GET_XSAVE2. */
-static int get_xsave(struct vhm_vcpu *vcpu, union vcpu_arg *a)
+static int get_xsave(struct vhm_vcpu *vcpu, struct kvm_xsave *x)
 {
-	if (vhm_xsave_size() > sizeof(a->xsave))
+	if (vhm_xsave_size() > sizeof(*x))
 		return -EINVAL;
-	vhm_get_xsave(vcpu, &a->xsave, sizeof(a->xsave));
+	vhm_get_xsave(vcpu, x, sizeof(*x));
 	return 0;
 }
 
 /* States beyond RUNNABLE are the LAPIC's doing, so they need one. */
-static int set_mp_state(struct vhm_vcpu *vcpu, union vcpu_arg *a)
+static int set_mp_state(struct vhm_vcpu *vcpu, u32 state)
 {
-	switch (a->mp_state.mp_state) {
-	case KVM_MP_STATE_RUNNABLE:
-		break;
-	case KVM_MP_STATE_UNINITIALIZED:
-	case KVM_MP_STATE_INIT_RECEIVED:
-	case KVM_MP_STATE_HALTED:
-		if (!vcpu->lapic)
-			return -EINVAL;
-		break;
-	case KVM_MP_STATE_SIPI_RECEIVED:
-		if (!vcpu->lapic)
-			return -EINVAL;
-		vcpu->mp_state = KVM_MP_STATE_INIT_RECEIVED;
-		vhm_request(vcpu, VHM_REQ_SIPI);
-		return 0;
-	default:
+	bool sipi = state == KVM_MP_STATE_SIPI_RECEIVED;
+
+	if (state > KVM_MP_STATE_SIPI_RECEIVED || (state && !vcpu->lapic))
 		return -EINVAL;
-	}
-	vcpu->mp_state = a->mp_state.mp_state;
-	vhm_request(vcpu, VHM_REQ_EVENT);
+	vcpu->mp_state = sipi ? KVM_MP_STATE_INIT_RECEIVED : state;
+	vhm_request(vcpu, sipi ? VHM_REQ_SIPI : VHM_REQ_EVENT);
 	return 0;
 }
 
 /* The VMM owns the interrupt controllers: one vector waits for its window. */
-static int interrupt(struct vhm_vcpu *vcpu, union vcpu_arg *a)
+static int interrupt(struct vhm_vcpu *vcpu, u32 irq)
 {
-	if (a->interrupt.irq > 255)
+	if (irq > 255)
 		return -EINVAL;
 	if (vcpu->vm->irqchip)
 		return -ENXIO;
 	if (vcpu->ev.user_irq >= 0)
 		return -EEXIST;
-	vcpu->ev.user_irq = a->interrupt.irq;
+	vcpu->ev.user_irq = irq;
 	vhm_request(vcpu, VHM_REQ_EVENT);
 	return 0;
 }
 
-static int translate(struct vhm_vcpu *vcpu, union vcpu_arg *a)
+static void translate(struct vhm_vcpu *vcpu, struct kvm_translation *t)
 {
-	struct kvm_translation *t = &a->translation;
-	struct vhm_walk w = {};
 	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	struct vhm_walk w = {};
 
 	t->valid = !vhm_gva_to_gpa(vcpu, t->linear_address, VHM_ACC_READ, true, &w);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	t->physical_address = t->valid ? w.gpa : ~0ull;
 	t->writeable = 1;
 	t->usermode = 0;
-	return 0;
 }
 
-struct vcpu_row {
+#define HAND_ON(name, call) VHM_ROW_FN(name, vcpu, vcpu_arg, call)
+
+HAND_ON(do_get_regs, vhm_get_regs(vcpu, &a->regs))
+HAND_ON(do_set_regs, vhm_set_regs(vcpu, &a->regs))
+HAND_ON(do_get_sregs, vhm_get_sregs(vcpu, &a->sregs))
+HAND_ON(do_set_sregs, *r = vhm_set_sregs(vcpu, &a->sregs))
+HAND_ON(do_get_sregs2, vhm_get_sregs2(vcpu, &a->sregs2))
+HAND_ON(do_set_sregs2, *r = vhm_set_sregs2(vcpu, &a->sregs2))
+HAND_ON(do_get_fpu, vhm_get_fpu(vcpu, &a->fpu))
+HAND_ON(do_set_fpu, vhm_set_fpu(vcpu, &a->fpu))
+HAND_ON(do_get_xsave, *r = get_xsave(vcpu, &a->xsave))
+HAND_ON(do_get_xcrs, vhm_get_xcrs(vcpu, &a->xcrs))
+HAND_ON(do_set_xcrs, *r = vhm_set_xcrs(vcpu, &a->xcrs))
+HAND_ON(do_get_debugregs, vhm_get_debugregs(vcpu, &a->debugregs))
+HAND_ON(do_set_debugregs, *r = vhm_set_debugregs(vcpu, &a->debugregs))
+HAND_ON(do_guest_debug, *r = vhm_set_guest_debug(vcpu, &a->guest_debug))
+HAND_ON(do_get_events, vhm_get_events(vcpu, &a->events))
+HAND_ON(do_set_events, *r = vhm_set_events(vcpu, &a->events))
+HAND_ON(do_get_mp_state, a->mp_state.mp_state = vcpu->mp_state)
+HAND_ON(do_set_mp_state, *r = set_mp_state(vcpu, a->mp_state.mp_state))
+HAND_ON(do_get_lapic, *r = vhm_lapic_get_state(vcpu, &a->lapic))
+HAND_ON(do_set_lapic, *r = vhm_lapic_set_state(vcpu, &a->lapic))
+HAND_ON(do_interrupt, *r = interrupt(vcpu, a->interrupt.irq))
+HAND_ON(do_translate, translate(vcpu, &a->translation))
+HAND_ON(do_setup_mce, *r = vhm_setup_mce(vcpu, a->mce_cap))
+
+static const struct {
 	unsigned int cmd;
-	int (*fn)(struct vhm_vcpu *vcpu, union vcpu_arg *a);
+	void (*fn)(struct vhm_vcpu *vcpu, union vcpu_arg *a, int *r);
+} rows[] = {
+	{ KVM_GET_REGS, do_get_regs }, { KVM_SET_REGS, do_set_regs },
+	{ KVM_GET_SREGS, do_get_sregs }, { KVM_SET_SREGS, do_set_sregs },
+	{ KVM_GET_SREGS2, do_get_sregs2 }, { KVM_SET_SREGS2, do_set_sregs2 },
+	{ KVM_GET_FPU, do_get_fpu }, { KVM_SET_FPU, do_set_fpu },
+	{ KVM_GET_XCRS, do_get_xcrs }, { KVM_SET_XCRS, do_set_xcrs },
+	{ KVM_GET_DEBUGREGS, do_get_debugregs }, { KVM_SET_DEBUGREGS, do_set_debugregs },
+	{ KVM_SET_GUEST_DEBUG, do_guest_debug }, { KVM_X86_SETUP_MCE, do_setup_mce },
+	{ KVM_GET_VCPU_EVENTS, do_get_events }, { KVM_SET_VCPU_EVENTS, do_set_events },
+	{ KVM_GET_MP_STATE, do_get_mp_state }, { KVM_SET_MP_STATE, do_set_mp_state },
+	{ KVM_INTERRUPT, do_interrupt }, { KVM_TRANSLATE, do_translate },
+	{ KVM_GET_LAPIC, do_get_lapic }, { KVM_SET_LAPIC, do_set_lapic },
+	{ KVM_GET_XSAVE, do_get_xsave },
 };
-
-static const struct vcpu_row rows[] = {
-	{ KVM_GET_REGS, get_regs }, { KVM_SET_REGS, set_regs },
-	{ KVM_GET_SREGS, get_sregs }, { KVM_SET_SREGS, set_sregs },
-	{ KVM_GET_SREGS2, get_sregs2 }, { KVM_SET_SREGS2, set_sregs2 },
-	{ KVM_GET_FPU, get_fpu }, { KVM_SET_FPU, set_fpu },
-	{ KVM_GET_XSAVE, get_xsave },
-	{ KVM_GET_XCRS, get_xcrs }, { KVM_SET_XCRS, set_xcrs },
-	{ KVM_GET_DEBUGREGS, get_debugregs }, { KVM_SET_DEBUGREGS, set_debugregs },
-	{ KVM_SET_GUEST_DEBUG, set_guest_debug },
-	{ KVM_GET_VCPU_EVENTS, get_events }, { KVM_SET_VCPU_EVENTS, set_events },
-	{ KVM_GET_MP_STATE, get_mp_state }, { KVM_SET_MP_STATE, set_mp_state },
-	{ KVM_INTERRUPT, interrupt }, { KVM_TRANSLATE, translate },
-	{ KVM_GET_LAPIC, get_lapic }, { KVM_SET_LAPIC, set_lapic },
-	{ KVM_X86_SETUP_MCE, setup_mce },
-};
-
-static long row_ioctl(struct vhm_vcpu *vcpu, const struct vcpu_row *row, unsigned long arg)
-{
-	struct vhm_arg_buf b;
-	int r;
-
-	r = vhm_arg_in(&b, row->cmd, arg);
-	return r ? r : vhm_arg_done(&b, row->cmd, arg, row->fn(vcpu, b.p));
-}
 
 /* ---- the others ------------------------------------------------------------ */
 
@@ -311,12 +253,12 @@ static int get_xsave2(struct vhm_vcpu *vcpu, void __user *u)
 {
 	u32 size = max_t(u32, vhm_xsave_size(), sizeof(struct kvm_xsave));
 	void *buf = kvzalloc(size, GFP_KERNEL_ACCOUNT);
-	int r;
+	int r = -ENOMEM;
 
-	if (!buf)
-		return -ENOMEM;
-	vhm_get_xsave(vcpu, buf, size);
-	r = copy_to_user(u, buf, size) ? -EFAULT : 0;
+	if (buf) {
+		vhm_get_xsave(vcpu, buf, size);
+		r = copy_to_user(u, buf, size) ? -EFAULT : 0;
+	}
 	kvfree(buf);
 	return r;
 }
@@ -356,12 +298,18 @@ static long other_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long a
 
 static long locked_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
-	int i;
+	int i, r = 0;
+	void *a;
 
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].cmd == cmd)
-			return row_ioctl(vcpu, &rows[i], arg);
-	return other_ioctl(vcpu, cmd, arg);
+	for (i = 0; i < ARRAY_SIZE(rows) && rows[i].cmd != cmd; i++)
+		;
+	if (i == ARRAY_SIZE(rows))
+		return other_ioctl(vcpu, cmd, arg);
+	a = vhm_arg_in(cmd, arg);
+	if (IS_ERR(a))
+		return PTR_ERR(a);
+	rows[i].fn(vcpu, a, &r);
+	return vhm_arg_done(a, cmd, arg, r);
 }
 
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -386,24 +334,17 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 {
 	struct vhm_vcpu *vcpu = vmf->vma->vm_file->private_data;
-	struct page *page;
 
-	if (vmf->pgoff == KVM_COALESCED_MMIO_PAGE_OFFSET)
-		page = vhm_coalesced_page(vcpu->vm);
-	else if (vmf->pgoff < VHM_RUN_PAGES)
-		page = virt_to_page((void *)vcpu->run + vmf->pgoff * PAGE_SIZE);
-	else
+	if (vmf->pgoff >= VHM_RUN_PAGES && vmf->pgoff != KVM_COALESCED_MMIO_PAGE_OFFSET)
 		return VM_FAULT_SIGBUS;
-	if (!page)
-		return VM_FAULT_OOM;
-	get_page(page);
-	vmf->page = page;
+	vmf->page = vmf->pgoff < VHM_RUN_PAGES ?
+		    virt_to_page((void *)vcpu->run + vmf->pgoff * PAGE_SIZE) :
+		    vhm_coalesced_page(vcpu->vm);
+	get_page(vmf->page);
 	return 0;
 }
 
-static const struct vm_operations_struct vcpu_vm_ops = {
-	.fault = vcpu_fault,
-};
+static const struct vm_operations_struct vcpu_vm_ops = { .fault = vcpu_fault };
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
@@ -413,9 +354,7 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 
 static int vcpu_release(struct inode *inode, struct file *file)
 {
-	struct vhm_vcpu *vcpu = file->private_data;
-
-	vhm_vm_put(vcpu->vm);
+	vhm_vm_put(((struct vhm_vcpu *)file->private_data)->vm);
 	return 0;
 }
 

@@ -76,17 +76,15 @@ struct vhm_state {
 enum vhm_exit_kind {
 	VHM_X_NONE,		/* nothing to do: enter again */
 	VHM_X_HOST_EVENT,	/* interrupt, NMI, SMI, INIT of the host: leave the section */
-	VHM_X_CPUID, VHM_X_HLT, VHM_X_PAUSE, VHM_X_INVD, VHM_X_WBINVD,
-	VHM_X_RDPMC, VHM_X_RDTSC, VHM_X_RDTSCP, VHM_X_XSETBV, VHM_X_INVLPG,
-	VHM_X_MONITOR, VHM_X_MWAIT, VHM_X_RSM, VHM_X_UD,	/* UD: inject #UD */
-	VHM_X_HYPERCALL,
+	VHM_X_CPUID, VHM_X_HLT, VHM_X_HYPERCALL, VHM_X_RDPMC, VHM_X_XSETBV,
+	VHM_X_PAUSE, VHM_X_INVD, VHM_X_WBINVD, VHM_X_MONITOR, VHM_X_MWAIT,	/* no-ops */
+	VHM_X_RSM, VHM_X_UD,	/* inject #UD */
 	VHM_X_IO, VHM_X_MSR, VHM_X_CR, VHM_X_DR,
 	VHM_X_FAULT,		/* second-level translation fault */
-	VHM_X_EXCEPTION, VHM_X_TASK_SWITCH,
-	VHM_X_IRQ_WINDOW, VHM_X_NMI_WINDOW,
+	VHM_X_EXCEPTION, VHM_X_IRQ_WINDOW, VHM_X_NMI_WINDOW,
 	VHM_X_SHUTDOWN,		/* triple fault */
 	VHM_X_FAIL_ENTRY,	/* the hardware refused the guest state */
-	VHM_X_UNKNOWN,
+	VHM_X_RDTSC, VHM_X_TASK_SWITCH, VHM_X_UNKNOWN,	/* the VMM is told */
 	VHM_X_NR
 };
 
@@ -126,7 +124,6 @@ struct vhm_exit {
 		struct vhm_creg cr;	/* VHM_X_CR and VHM_X_DR */
 		struct vhm_fault fault;
 		struct vhm_exc exc;
-		struct { u64 gva; } invlpg;
 	};
 };
 
@@ -204,6 +201,39 @@ struct vhm_fpu {
 	u64 host_xcr0;		/* [o] while the guest's may be loaded */
 };
 
+/* ---- an access that waits for the VMM (pio_mmio.c, emulate.c) -------------- */
+
+enum vhm_pending_kind {
+	VHM_PENDING_NONE,
+	VHM_PENDING_PIO,	/* the IN or OUT, no string, that vcpu->exit describes */
+	VHM_PENDING_EMUL_PIO,	/* an emulated instruction stopped at a port, */
+	VHM_PENDING_EMUL,	/* at a device's memory */
+};
+
+/* A device access of the instruction under emulation that has been made. */
+struct vhm_access {
+	u64 gpa;
+	u8 len;			/* 1..8 */
+	bool write;
+	u8 data[8];
+};
+
+/* No instruction makes more: 16 bytes, misaligned, across a page, read and written. */
+#define VHM_MAX_ACCESSES	8
+
+struct vhm_pending {
+	enum vhm_pending_kind kind;
+	u64 rip;		/* of the instruction: a VMM that moves it drops the rest */
+	/* the record that lets an emulated instruction be run again */
+	u8 n, pos;		/* accesses recorded; replayed so far in this run */
+	bool keep;		/* the slow path goes on with the fast path's record */
+	bool pio_answered;	/* the port data is there */
+	bool nofault;		/* this run is inside a section */
+	bool gpa_valid;		/* fault_gpa belongs to the only memory operand */
+	u64 fault_gpa;
+	struct vhm_access rec[VHM_MAX_ACCESSES];
+};
+
 struct vhm_vcpu {
 	/* touched on every entry: keep together */
 	u64 gpr[16];		/* [o] architectural numbering; rsp included */
@@ -249,8 +279,7 @@ struct vhm_vcpu {
 	bool clock_stopped;	/* [m] tell the guest's clock that the VMM stopped it */
 	u32 tsc_khz;		/* [m] to change, read anywhere */
 
-	/* an instruction or port access that waits for the VMM (pio_mmio.c) */
-	struct vhm_pending *pending;	/* [c] storage, contents [m] */
+	struct vhm_pending pending;	/* [m] */
 	struct vhm_emul emul;	/* [m] */
 	struct vhm_pt_cache pt_cache;	/* [m] spare table pages (mmu/) */
 
@@ -270,7 +299,7 @@ struct vhm_vm {
 	struct vhm_mem mem;	/* mmu/ */
 	struct vhm_irqchip *irqchip;	/* [v] to set, NULL or constant after */
 	struct vhm_iobus __rcu *iobus;	/* eventfd.c: under srcu or a section; [v] to change */
-	struct vhm_coalesced *coalesced;	/* coalesced.c; [v] to set */
+	struct vhm_coalesced *coalesced;	/* [c] coalesced.c */
 	u64 tss_addr, identity_map_addr;	/* [v] */
 	u64 bsp_id;		/* [v] */
 	u32 default_tsc_khz;	/* [v] */
@@ -284,6 +313,7 @@ struct vhm_vm {
 
 /* Over the vCPUs published so far; any context. */
 #define vhm_for_each_vcpu(i, vcpu, vm)					\
+	/* the acquire pairs with the release in vhm_create_vcpu() */	\
 	for ((i) = 0; (i) < smp_load_acquire(&(vm)->n_vcpus) &&		\
 	     ((vcpu) = (vm)->vcpus[i], true); (i)++)
 
@@ -326,6 +356,20 @@ static inline bool vhm_is_64bit(struct vhm_vcpu *vcpu)
 	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
 
 	return (st->efer & 0x400) && (st->seg[VHM_CS].attr & VHM_SEG_L);
+}
+
+/** vhm_linear_rip: where the guest's code is now. */
+static inline u64 vhm_linear_rip(struct vhm_vcpu *vcpu)
+{
+	if (vhm_is_64bit(vcpu))
+		return vcpu->rip;
+	return (u32)(vcpu->rip + vhm_st(vcpu, VHM_ST_CODE)->seg[VHM_CS].base);
+}
+
+/** vhm_pio_data: the page of the mapping that port data goes through; hostile. */
+static inline void *vhm_pio_data(struct vhm_vcpu *vcpu)
+{
+	return (void *)vcpu->run + KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
 }
 
 /** vhm_insn_mode: how the decoder must read the guest's code now. */
@@ -378,13 +422,6 @@ void vhm_kill(struct vhm_vm *vm);
 int vhm_exit_fast(struct vhm_vcpu *vcpu);
 /** vhm_exit_slow: settle it with interrupts on; srcu held. Same values but SLOW. */
 int vhm_exit_slow(struct vhm_vcpu *vcpu);
-/**
- * vhm_skip_insn: step over the instruction that caused the exit: by the length
- * the CPU gave, else by fetching and decoding it. False: the bytes cannot be
- * had without faulting (only inside a section) or are not an instruction;
- * nothing was changed.
- */
-bool vhm_skip_insn(struct vhm_vcpu *vcpu);
 /** vhm_step_done: hv performed one instruction; tf: RFLAGS.TF before it. */
 void vhm_step_done(struct vhm_vcpu *vcpu, bool tf);
 /** vhm_debug_exit: fill KVM_EXIT_DEBUG. Returns VHM_USER. */
@@ -392,7 +429,7 @@ int vhm_debug_exit(struct vhm_vcpu *vcpu, u8 vector, u64 dr6);
 /** vhm_advance: step over an instruction of len bytes that was performed. */
 void vhm_advance(struct vhm_vcpu *vcpu, u8 len);
 /** vhm_internal_error: fill KVM_EXIT_INTERNAL_ERROR. Returns VHM_USER. */
-int vhm_internal_error(struct vhm_vcpu *vcpu, u32 suberror, int n, ...);
+int vhm_internal_error(struct vhm_vcpu *vcpu, u32 suberror, int n, const u64 *data);
 
 /* ---- event.c ------------------------------------------------------------ */
 
@@ -416,7 +453,7 @@ bool vhm_has_event(struct vhm_vcpu *vcpu);
 /** vhm_irq_allowed: IF set, no shadow, nothing being delivered. vCPU not running. */
 bool vhm_irq_allowed(struct vhm_vcpu *vcpu);
 void vhm_nmi(struct vhm_vcpu *vcpu);	/* any context */
-int vhm_get_events(struct vhm_vcpu *vcpu, struct kvm_vcpu_events *e);
+void vhm_get_events(struct vhm_vcpu *vcpu, struct kvm_vcpu_events *e);
 int vhm_set_events(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e);
 
 /* ---- regs.c -------------------------------------------------------------- */
@@ -504,12 +541,16 @@ int vhm_kvmclock_ctrl(struct vhm_vcpu *vcpu);		/* -EINVAL: no clock page */
 
 /* ---- pio_mmio.c, emulate.c ------------------------------------------------ */
 
-int vhm_pending_alloc(struct vhm_vcpu *vcpu);
-void vhm_pending_free(struct vhm_vcpu *vcpu);
-/** vhm_io_fast / vhm_io_slow: an IN or OUT exit. */
+/** vhm_io_fast: an IN or OUT exit, or VHM_SLOW: vhm_emulate() it. */
 int vhm_io_fast(struct vhm_vcpu *vcpu);
-int vhm_io_slow(struct vhm_vcpu *vcpu);
-/** vhm_mmio_fast: try a fault on a device page inside the section, or VHM_SLOW. */
+/** vhm_port: a device in the kernel serves the port; false: none. Section or srcu. */
+bool vhm_port(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val);
+/** vhm_port_exit: fill KVM_EXIT_IO; the data is in the page already. Returns VHM_USER. */
+int vhm_port_exit(struct vhm_vcpu *vcpu, enum vhm_pending_kind kind, u16 port, int size,
+		  u32 count, bool in);
+/** vhm_emul_resume: run the stopped instruction on. Process, srcu held. */
+int vhm_emul_resume(struct vhm_vcpu *vcpu);
+/** vhm_mmio_fast: a fault on a device page inside the section; else VHM_SLOW. */
 int vhm_mmio_fast(struct vhm_vcpu *vcpu);
 /** vhm_emulate: execute the instruction at rip. Process, srcu. VHM_RESUME/USER/-errno. */
 int vhm_emulate(struct vhm_vcpu *vcpu);
@@ -527,11 +568,12 @@ bool vhm_iobus_write(struct vhm_vm *vm, bool pio, u64 addr, int size, u64 val);
 
 /* ---- coalesced.c ----------------------------------------------------------- */
 
-/** KVM_(UN)REGISTER_COALESCED_MMIO. Process. -EINVAL, -ENOMEM. */
+int vhm_coalesced_init(struct vhm_vm *vm);	/* -ENOMEM: vhm_coalesced_destroy() tidies up */
+/** KVM_(UN)REGISTER_COALESCED_MMIO. Process. -EINVAL, -ENOSPC. */
 int vhm_coalesced_zone(struct vhm_vm *vm, const struct kvm_coalesced_mmio_zone *z, bool add);
 /** put a write into the ring; false: no zone or no room. Section or srcu. */
 bool vhm_coalesced_write(struct vhm_vm *vm, bool pio, u64 addr, int size, u64 val);
-/** the ring's page, made on first use; NULL: no memory. Process. */
+/** the ring's page. */
 struct page *vhm_coalesced_page(struct vhm_vm *vm);
 void vhm_coalesced_destroy(struct vhm_vm *vm);
 
@@ -545,8 +587,7 @@ int vhm_lapic_get_state(struct vhm_vcpu *vcpu, struct kvm_lapic_state *s);	/* -E
 int vhm_lapic_set_state(struct vhm_vcpu *vcpu, const struct kvm_lapic_state *s);
 /** device models at a port or address; false: not theirs. Section or srcu. */
 bool vhm_irq_pio(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val);
-bool vhm_irq_mmio_read(struct vhm_vcpu *vcpu, u64 gpa, int size, void *data);
-bool vhm_irq_mmio_write(struct vhm_vcpu *vcpu, u64 gpa, int size, const void *data);
+bool vhm_irq_mmio(struct vhm_vcpu *vcpu, u64 gpa, int size, bool write, void *data);
 /** vhm_apic_base: IA32_APIC_BASE of the vCPU. */
 u64 vhm_apic_base(struct vhm_vcpu *vcpu);
 /** vhm_set_apic_base: 0, or 1 for #GP (guest) or -EINVAL (host). vCPU not running. */
@@ -559,7 +600,6 @@ int vhm_hypercall(struct vhm_vcpu *vcpu);	/* fast: VHM_RESUME or VHM_SLOW */
 /* ---- vm.c, vcpu.c, dev.c --------------------------------------------------- */
 
 int vhm_create_vm(unsigned long type);		/* fd or -errno */
-void vhm_vm_get(struct vhm_vm *vm);
 void vhm_vm_put(struct vhm_vm *vm);
 int vhm_create_vcpu(struct vhm_vm *vm, u32 id);	/* fd or -errno; vm->lock held */
 void vhm_vcpu_destroy(struct vhm_vcpu *vcpu);

@@ -18,24 +18,22 @@
 static struct vhm_vm *vm_alloc(void)
 {
 	struct vhm_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
-	int r = -ENOMEM;
+	int r = vm ? init_srcu_struct(&vm->srcu) : -ENOMEM;
 
-	if (!vm)
-		return ERR_PTR(-ENOMEM);
-	mutex_init(&vm->lock);
-	refcount_set(&vm->users, 1);
-	r = init_srcu_struct(&vm->srcu);
 	if (r)
 		goto err_free;
+	mutex_init(&vm->lock);
+	refcount_set(&vm->users, 1);
 	mmgrab(current->mm);
 	vm->mm = current->mm;
-	r = vhm_mem_init(vm);
+	r = vhm_coalesced_init(vm) ?: vhm_mem_init(vm);
 	if (r)
 		goto err_mm;
 	vhm_vm_clock_init(vm);
 	return vm;
 
 err_mm:
+	vhm_coalesced_destroy(vm);
 	mmdrop(vm->mm);
 	cleanup_srcu_struct(&vm->srcu);
 err_free:
@@ -62,11 +60,6 @@ static void vm_destroy(struct vhm_vm *vm)
 	kfree(vm);
 }
 
-void vhm_vm_get(struct vhm_vm *vm)
-{
-	refcount_inc(&vm->users);
-}
-
 void vhm_vm_put(struct vhm_vm *vm)
 {
 	if (refcount_dec_and_test(&vm->users))
@@ -85,99 +78,59 @@ void vhm_kill(struct vhm_vm *vm)
 
 /* ---- ioctls ------------------------------------------------------------- */
 
-static int create_vcpu(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int create_vcpu(struct vhm_vm *vm, u64 id)
 {
-	return a->value < VHM_MAX_VCPUS ? vhm_create_vcpu(vm, a->value) : -EINVAL;
-}
-
-static int set_memory_region(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	return vhm_mem_set_region(vm, &a->region);
-}
-
-static int get_dirty_log(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	return vhm_mem_dirty_log(vm, &a->dirty_log);
+	return id < VHM_MAX_VCPUS ? vhm_create_vcpu(vm, id) : -EINVAL;
 }
 
 /*
  * Only VT-x without unrestricted guest needs pages of its own in the guest;
  * the addresses are checked as KVM does and kept for that.
  */
-static int set_tss_addr(struct vhm_vm *vm, union vhm_vm_arg *a)
+static int set_tss_addr(struct vhm_vm *vm, u64 addr)
 {
-	if (a->value > (unsigned int)(-3 * PAGE_SIZE))
+	if (addr > (unsigned int)(-3 * PAGE_SIZE))
 		return -EINVAL;
-	vm->tss_addr = a->value;
+	vm->tss_addr = addr;
 	return 0;
 }
 
-static int set_identity_map_addr(struct vhm_vm *vm, union vhm_vm_arg *a)
+/* What must be settled before the first vCPU; r: the answer when it is too late. */
+static int set_early(struct vhm_vm *vm, u64 *field, u64 val, int r)
 {
 	if (vm->n_vcpus)
-		return -EINVAL;
-	vm->identity_map_addr = a->value;
+		return r;
+	*field = val;
 	return 0;
 }
 
-static int set_boot_cpu_id(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	if (vm->n_vcpus)
-		return -EBUSY;
-	vm->bsp_id = a->value;
-	return 0;
-}
+#define HAND_ON(name, call) VHM_ROW_FN(name, vm, vhm_vm_arg, call)
 
-static int get_clock(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	vhm_get_clock(vm, &a->clock);
-	return 0;
-}
-
-static int set_clock(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	return vhm_set_clock(vm, &a->clock);
-}
-
-static int ioeventfd(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	return vhm_ioeventfd(vm, &a->ioeventfd);
-}
-
-static int add_zone(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	return vhm_coalesced_zone(vm, &a->zone, true);
-}
-
-static int remove_zone(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	return vhm_coalesced_zone(vm, &a->zone, false);
-}
-
-/* No capability of the VM can be enabled yet. */
-static int enable_cap(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	return -EINVAL;
-}
-
-static int check_extension(struct vhm_vm *vm, union vhm_vm_arg *a)
-{
-	return vhm_check_extension(a->value);
-}
+HAND_ON(do_check_extension, *r = vhm_check_extension(a->value))
+HAND_ON(do_create_vcpu, *r = create_vcpu(vm, a->value))
+HAND_ON(do_set_region, *r = vhm_mem_set_region(vm, &a->region))
+HAND_ON(do_dirty_log, *r = vhm_mem_dirty_log(vm, &a->dirty_log))
+HAND_ON(do_tss_addr, *r = set_tss_addr(vm, a->value))
+HAND_ON(do_identity_map, *r = set_early(vm, &vm->identity_map_addr, a->value, -EINVAL))
+HAND_ON(do_boot_cpu, *r = set_early(vm, &vm->bsp_id, a->value, -EBUSY))
+HAND_ON(do_get_clock, vhm_get_clock(vm, &a->clock))
+HAND_ON(do_set_clock, *r = vhm_set_clock(vm, &a->clock))
+HAND_ON(do_ioeventfd, *r = vhm_ioeventfd(vm, &a->ioeventfd))
+HAND_ON(do_add_zone, *r = vhm_coalesced_zone(vm, &a->zone, true))
+HAND_ON(do_remove_zone, *r = vhm_coalesced_zone(vm, &a->zone, false))
+HAND_ON(do_enable_cap, *r = -EINVAL)	/* none of the VM can be enabled yet */
 
 static const struct vhm_vm_row rows[] = {
-	{ KVM_CHECK_EXTENSION, check_extension },
-	{ KVM_CREATE_VCPU, create_vcpu, VHM_ROW_LOCKED },
-	{ KVM_SET_USER_MEMORY_REGION, set_memory_region },
-	{ KVM_GET_DIRTY_LOG, get_dirty_log },
-	{ KVM_SET_TSS_ADDR, set_tss_addr, VHM_ROW_LOCKED },
-	{ KVM_SET_IDENTITY_MAP_ADDR, set_identity_map_addr, VHM_ROW_LOCKED },
-	{ KVM_SET_BOOT_CPU_ID, set_boot_cpu_id, VHM_ROW_LOCKED },
-	{ KVM_GET_CLOCK, get_clock }, { KVM_SET_CLOCK, set_clock },
-	{ KVM_IOEVENTFD, ioeventfd },
-	{ KVM_REGISTER_COALESCED_MMIO, add_zone },
-	{ KVM_UNREGISTER_COALESCED_MMIO, remove_zone },
-	{ KVM_ENABLE_CAP, enable_cap },
+	{ KVM_CHECK_EXTENSION, do_check_extension }, { KVM_ENABLE_CAP, do_enable_cap },
+	{ KVM_CREATE_VCPU, do_create_vcpu, VHM_ROW_LOCKED },
+	{ KVM_SET_USER_MEMORY_REGION, do_set_region }, { KVM_GET_DIRTY_LOG, do_dirty_log },
+	{ KVM_SET_TSS_ADDR, do_tss_addr, VHM_ROW_LOCKED },
+	{ KVM_SET_IDENTITY_MAP_ADDR, do_identity_map, VHM_ROW_LOCKED },
+	{ KVM_SET_BOOT_CPU_ID, do_boot_cpu, VHM_ROW_LOCKED },
+	{ KVM_GET_CLOCK, do_get_clock }, { KVM_SET_CLOCK, do_set_clock },
+	{ KVM_IOEVENTFD, do_ioeventfd },
+	{ KVM_REGISTER_COALESCED_MMIO, do_add_zone },
+	{ KVM_UNREGISTER_COALESCED_MMIO, do_remove_zone },
 };
 
 static const struct vhm_vm_row *find_row(unsigned int cmd)
@@ -195,13 +148,13 @@ static const struct vhm_vm_row *find_row(unsigned int cmd)
 
 static int check_row(struct vhm_vm *vm, const struct vhm_vm_row *row)
 {
+	/* pairs with the release in create_irqchip() */
 	struct vhm_irqchip *chip = smp_load_acquire(&vm->irqchip);
 
-	if (row->flags & VHM_ROW_CHIP && !chip)
+	if (row->flags & (VHM_ROW_CHIP | VHM_ROW_PIT) && !chip)
 		return -ENXIO;
-	if (row->flags & VHM_ROW_PIT && (!chip || !smp_load_acquire(&chip->has_pit)))
-		return -ENXIO;
-	return 0;
+	/* pairs with the release in vhm_pit_create() */
+	return row->flags & VHM_ROW_PIT && !smp_load_acquire(&chip->has_pit) ? -ENXIO : 0;
 }
 
 /* The command as the argument's copying must understand it. */
@@ -218,7 +171,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	const struct vhm_vm_row *row = find_row(cmd);
 	struct vhm_vm *vm = file->private_data;
-	struct vhm_arg_buf b;
+	void *a;
 	int r;
 
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
@@ -226,16 +179,17 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (!row)
 		return -ENOTTY;
 	r = check_row(vm, row);
-	if (!r)
-		r = vhm_arg_in(&b, arg_cmd(row), arg);
 	if (r)
 		return r;
+	a = vhm_arg_in(arg_cmd(row), arg);
+	if (IS_ERR(a))
+		return PTR_ERR(a);
 	if (row->flags & VHM_ROW_LOCKED)
 		mutex_lock(&vm->lock);
-	r = row->fn(vm, b.p);
+	row->fn(vm, a, &r);
 	if (row->flags & VHM_ROW_LOCKED)
 		mutex_unlock(&vm->lock);
-	return vhm_arg_done(&b, arg_cmd(row), arg, r);
+	return vhm_arg_done(a, arg_cmd(row), arg, r);
 }
 
 static int vm_release(struct inode *inode, struct file *file)
