@@ -45,7 +45,7 @@ static struct vhm_vcpu *vcpu_of(struct vhm_lapic *lapic)
 static enum hrtimer_restart timer_fn(struct hrtimer *hr)
 {
 	struct irq_timer *it = container_of(hr, struct irq_timer, hr);
-	u64 next = vhm_irq_timer_expired(&it->t);
+	u64 next = it->t.fn(&it->t);
 
 	if (!next)
 		return HRTIMER_NORESTART;
@@ -169,7 +169,7 @@ int vhm_lapic_set_state(struct vhm_vcpu *vcpu, const struct kvm_lapic_state *s)
 
 u64 vhm_apic_base(struct vhm_vcpu *vcpu)
 {
-	return vcpu->lapic ? vhm_lapic_base(vcpu->lapic) : vcpu->apic_base;
+	return vcpu->lapic ? vcpu->lapic->base : vcpu->apic_base;
 }
 
 int vhm_set_apic_base(struct vhm_vcpu *vcpu, u64 val, bool host)
@@ -191,11 +191,10 @@ bool vhm_irq_pio(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val)
 	/* the PICs, the PIT and the speaker are below 0x100, ELCR at 0x4d0 */
 	if (!chip || (port >= 0x100 && (port & ~1) != 0x4d0))
 		return false;
-	if (in)
-		return vhm_irq_pio_read(chip, port, size, val);
-	if (!vhm_irq_pio_write(chip, port, size, *val))
+	if (!vhm_irqchip_pio(chip, port, size, in, val))
 		return false;
-	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	if (!in)
+		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return true;
 }
 

@@ -12,14 +12,12 @@
 
 /* Register offsets in the APIC page: SDM, "Local APIC Register Address Map". */
 enum {
-	LAPIC_ID = 0x20, LAPIC_LVR = 0x30, LAPIC_TPR = 0x80, LAPIC_APR = 0x90,
-	LAPIC_PPR = 0xa0, LAPIC_EOI = 0xb0, LAPIC_LDR = 0xd0, LAPIC_DFR = 0xe0,
-	LAPIC_SVR = 0xf0, LAPIC_ISR = 0x100, LAPIC_TMR = 0x180, LAPIC_IRR = 0x200,
-	LAPIC_ISR_TMR_IRR_END = 0x270, LAPIC_ESR = 0x280, LAPIC_ICR = 0x300, LAPIC_ICR2 = 0x310,
-	LAPIC_LVTT = 0x320, LAPIC_LVTTHMR = 0x330, LAPIC_LVTPC = 0x340,
-	LAPIC_LVT0 = 0x350, LAPIC_LVT1 = 0x360, LAPIC_LVTERR = 0x370,
-	LAPIC_TMICT = 0x380, LAPIC_TMCCT = 0x390, LAPIC_TDCR = 0x3e0,
-	LAPIC_SELF_IPI = 0x3f0,
+	LAPIC_ID = 0x20, LAPIC_LVR = 0x30, LAPIC_TPR = 0x80, LAPIC_APR = 0x90, LAPIC_PPR = 0xa0,
+	LAPIC_EOI = 0xb0, LAPIC_LDR = 0xd0, LAPIC_DFR = 0xe0, LAPIC_SVR = 0xf0, LAPIC_ISR = 0x100,
+	LAPIC_TMR = 0x180, LAPIC_IRR = 0x200, LAPIC_ISR_TMR_IRR_END = 0x270, LAPIC_ESR = 0x280,
+	LAPIC_ICR = 0x300, LAPIC_ICR2 = 0x310, LAPIC_LVTT = 0x320, LAPIC_LVTTHMR = 0x330,
+	LAPIC_LVTPC = 0x340, LAPIC_LVT0 = 0x350, LAPIC_LVT1 = 0x360, LAPIC_LVTERR = 0x370,
+	LAPIC_TMICT = 0x380, LAPIC_TMCCT = 0x390, LAPIC_TDCR = 0x3e0, LAPIC_SELF_IPI = 0x3f0,
 };
 
 #define LVT_MASKED		0x10000
@@ -43,10 +41,8 @@ enum {
 #define ICR_SHORTHAND		0xc0000	/* field */
 #define VHM_DEST_ALL		0xffffffffu
 
-enum {
-	DM_FIXED, DM_LOWEST = 0x100, DM_SMI = 0x200, DM_NMI = 0x400, DM_INIT = 0x500,
-	DM_STARTUP = 0x600, DM_EXTINT = 0x700
-};
+enum { DM_FIXED, DM_LOWEST = 0x100, DM_SMI = 0x200, DM_NMI = 0x400,
+       DM_INIT = 0x500, DM_STARTUP = 0x600, DM_EXTINT = 0x700 };
 enum { SH_SELF = 0x40000, SH_ALL = 0x80000, SH_OTHERS = 0xc0000 };
 
 static inline u32 lapic_reg(const struct vhm_lapic *lapic, u32 off)
@@ -65,11 +61,6 @@ static inline unsigned long *lapic_vec_word(const struct vhm_lapic *lapic, u32 o
 	return (unsigned long *)(lapic->regs + off + (vec >> 5) * 16);
 }
 
-static inline bool lapic_test_vec(const struct vhm_lapic *lapic, u32 off, u8 vec)
-{
-	return test_bit(vec & 31, lapic_vec_word(lapic, off, vec));
-}
-
 static inline bool lapic_hw_enabled(const struct vhm_lapic *lapic)
 {
 	return READ_ONCE(lapic->base) & VHM_APIC_BASE_ENABLE;
@@ -83,12 +74,6 @@ static inline bool lapic_sw_enabled(const struct vhm_lapic *lapic)
 static inline bool lapic_x2apic(const struct vhm_lapic *lapic)
 {
 	return READ_ONCE(lapic->base) & VHM_APIC_BASE_X2APIC;
-}
-
-/* Places below have been published: pairs with vhm_lapic_publish(). */
-static inline u32 vhm_n_lapics(struct vhm_irqchip *chip)
-{
-	return smp_load_acquire(&chip->n_lapics);	/* as said above */
 }
 
 /** vhm_dest8: an 8-bit destination field, where 0xff is everyone. */
@@ -114,10 +99,10 @@ u64 vhm_lapic_timer_fn(struct vhm_irq_timer *t);
 void vhm_lapic_timer_stop(struct vhm_lapic *lapic);
 /** vhm_lapic_timer_count: the current-count register. */
 u32 vhm_lapic_timer_count(const struct vhm_lapic *lapic);
-/** vhm_lapic_timer_load, _divide, _lvtt: the guest writes TMICT, TDCR, LVTT. */
+/** vhm_lapic_timer_load: the guest writes the initial count. */
 void vhm_lapic_timer_load(struct vhm_lapic *lapic, u32 val);
-void vhm_lapic_timer_divide(struct vhm_lapic *lapic, u32 val);
-void vhm_lapic_timer_lvtt(struct vhm_lapic *lapic, u32 val);
+/** vhm_lapic_timer_change: it writes LVTT or TDCR; what runs goes on from its count. */
+void vhm_lapic_timer_change(struct vhm_lapic *lapic, u32 off, u32 val);
 /**
  * vhm_lapic_timer_restore: the page was replaced while the timer was stopped;
  * its current count or, in deadline mode, deadline is where to go on.
@@ -131,18 +116,14 @@ void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u64 deadline);
  * icr has a shorthand. Any context. Returns how many took it.
  */
 int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src, u32 icr, u32 dest);
-/** vhm_irq_of_pit: one of these pins carries GSI 0. Any locks held. */
-bool vhm_irq_of_pit(struct vhm_irqchip *chip, bool ioapic, u32 pins);
 
 /* ---- ioapic.c ---- */
-void vhm_ioapic_init(struct vhm_irqchip *chip);
 /** vhm_ioapic_line: pin below 24. Returns as vhm_irq_line(). Any context. */
 int vhm_ioapic_line(struct vhm_irqchip *chip, u32 pin, enum vhm_irq_source source, bool level);
 /** vhm_ioapic_eoi: a LAPIC ended this vector. No lock held. */
 void vhm_ioapic_eoi(struct vhm_irqchip *chip, struct vhm_lapic *src, u8 vector, bool level);
 
 /* ---- pic.c ---- */
-void vhm_pic_init(struct vhm_irqchip *chip);
 /** vhm_pic_line: pin below 16. Returns as vhm_irq_line(). Any context. */
 int vhm_pic_line(struct vhm_irqchip *chip, u32 pin, enum vhm_irq_source source, bool level);
 /** vhm_pic_inta: interrupt acknowledge; the vector. No lock held. */

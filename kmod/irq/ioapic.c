@@ -27,16 +27,6 @@
 enum { IOREGSEL = 0x00, IOWIN = 0x10 };
 enum { IOAPICID, IOAPICVER, IOAPICARB, IOREDTBL = 0x10 };
 
-void vhm_ioapic_init(struct vhm_irqchip *chip)
-{
-	int pin;
-
-	raw_spin_lock_init(&chip->ioapic.lock);
-	chip->ioapic.s.base_address = VHM_IOAPIC_BASE;
-	for (pin = 0; pin < KVM_IOAPIC_NUM_PINS; pin++)
-		chip->ioapic.s.redirtbl[pin].bits = RTE_MASKED;
-}
-
 /* A vector is worth a look at its EOI when some entry has it. */
 static void update_eoi_vectors(struct vhm_ioapic *io)
 {

@@ -41,39 +41,26 @@
 #define VHM_APIC_BASE_X2APIC	0x400
 #define VHM_APIC_BASE_ENABLE	0x800
 
-/* Who drives a GSI; lines of several sources are ORed. */
-enum vhm_irq_source {
-	VHM_IRQ_SRC_USER,	/* KVM_IRQ_LINE */
-	VHM_IRQ_SRC_PIT,
-};
+/* Who drives a GSI, KVM_IRQ_LINE or the PIT; lines of several sources are ORed. */
+enum vhm_irq_source { VHM_IRQ_SRC_USER, VHM_IRQ_SRC_PIT };
 
 /* What vhm_irq_pending() says when the PIC has something; not a vector. */
 #define VHM_IRQ_EXTINT	256
-
-struct vhm_irqchip;
-struct vhm_lapic;
 
 /* ---- what the room needs from its owner ---------------------------------- */
 
 /*
  * A one-shot timer on the clock of ops->now(). The owner embeds it beside its
  * own timer object and hands it over at vhm_lapic_init() or vhm_pit_create();
- * when it expires the owner calls vhm_irq_timer_expired().
+ * when it expires the owner calls fn, in hard
+ * interrupt context. fn returns 0: done, or the next expiry in ns of
+ * ops->now(): arm it again there.
  */
 struct vhm_irq_timer {
 	u64 (*fn)(struct vhm_irq_timer *t);	/* [c] set by the room */
 	struct vhm_lapic *lapic;		/* [c] set by the room: one of the two */
 	struct vhm_irqchip *chip;		/* [c] */
 };
-
-/**
- * vhm_irq_timer_expired: the owner's timer object went off. Hard interrupt.
- * Returns 0: done, or the next expiry in ns of ops->now(): arm it again there.
- */
-static inline u64 vhm_irq_timer_expired(struct vhm_irq_timer *t)
-{
-	return t->fn(t);
-}
 
 struct vhm_irq_ops {
 	/** now: monotonic ns, never going back. Any context. */
@@ -133,7 +120,6 @@ struct vhm_lapic {
 	u32 arb;		/* [a] lowest-priority arbitration: times chosen */
 
 	struct vhm_irq_timer *timer;	/* [c] */
-	u64 timer_period;	/* [T] ns; 0: not periodic */
 	u64 timer_expires;	/* [o], the callback clears it; ns of now(), 0: not running */
 	u64 tsc_deadline;	/* [o] guest TSC, while the timer runs */
 };
@@ -171,14 +157,13 @@ struct vhm_pit {
 	struct vhm_irq_timer *timer;	/* [c] */
 };
 
-struct vhm_routing;		/* route.c */
-
 struct vhm_irqchip {
 	const struct vhm_irq_ops *ops;	/* [c] */
 	struct vhm_lapic *lapics[VHM_IRQ_MAX_LAPICS];	/* published with release */
 	u32 n_lapics;		/* places in use, holes included; release, acquire */
 	bool has_pit;		/* set with release by vhm_pit_create() */
 	struct vhm_routing __rcu *routing;	/* [r] */
+	u32 pit_pins[2];	/* [r] pins that GSI 0 drives: of the PICs, of the IOAPIC */
 	struct vhm_pic pic;
 	struct vhm_ioapic ioapic;
 	struct vhm_pit pit;
@@ -194,8 +179,8 @@ struct vhm_irqchip {
 int vhm_irqchip_init(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops);
 
 /**
- * vhm_irqchip_destroy: stop the PIT, free the routing. No LAPIC of the chip
- * and no user of a line is left. Process.
+ * vhm_irqchip_destroy: free the routing. The PIT's timer is stopped; no LAPIC
+ * of the chip and no user of a line is left. Process.
  */
 void vhm_irqchip_destroy(struct vhm_irqchip *chip);
 
@@ -222,18 +207,18 @@ int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data);
 /**
  * vhm_irq_set_routing: replace all routes (user-controlled, checked here).
  * Process; calls are serialised by the caller. 0; -EINVAL: flags, type, GSI,
- * pin or combination not allowed, or more than VHM_IRQ_MAX_GSI; -ENOMEM.
+ * pin or combination not allowed; -ENOMEM.
  */
 int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_entry *e, u32 n);
 
 /**
- * vhm_irq_pio_read, vhm_irq_pio_write: guest access to a port of the PICs
- * (0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1) or, once created, the PIT (0x40 to
- * 0x43) and speaker (0x61). size 1, 2 or 4. False: the port is nobody's here,
- * *val unchanged. Any context.
+ * vhm_irqchip_pio: guest access to a port of the PICs (0x20, 0x21, 0xa0, 0xa1,
+ * 0x4d0, 0x4d1; byte-wide, others read 0 and change nothing) or, once created,
+ * the PIT (0x40 to 0x43) and speaker (0x61; wider accesses are the byte,
+ * zero-extended). size 1, 2 or 4. False: the port is nobody's here, *val
+ * unchanged. Any context.
  */
-bool vhm_irq_pio_read(struct vhm_irqchip *chip, u16 port, u32 size, u32 *val);
-bool vhm_irq_pio_write(struct vhm_irqchip *chip, u16 port, u32 size, u32 val);
+bool vhm_irqchip_pio(struct vhm_irqchip *chip, u16 port, u32 size, bool in, u32 *val);
 
 /** vhm_ioapic_hit: the address is one of the IOAPIC's. Any context. */
 static inline bool vhm_ioapic_hit(struct vhm_irqchip *chip, u64 gpa)
@@ -267,7 +252,7 @@ void vhm_pit_set_reinject(struct vhm_irqchip *chip, bool on);
 /**
  * vhm_lapic_init: a LAPIC in its power-up state, not yet known to the chip.
  * lapic is zeroed memory; index < VHM_IRQ_MAX_LAPICS is its place, id the
- * initial APIC id. Process. 0, -ENOMEM, -EINVAL (index).
+ * initial APIC id. Process. 0, -ENOMEM.
  */
 int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip,
 		   struct vhm_irq_timer *timer, u32 index, u32 id, bool bsp);
@@ -293,12 +278,6 @@ void vhm_lapic_set_cpuid(struct vhm_lapic *lapic, bool x2apic, bool tsc_deadline
  * mode may follow any other. False: #GP (guest) or -EINVAL (host); unchanged.
  */
 bool vhm_lapic_set_base(struct vhm_lapic *lapic, u64 val, bool host);
-/** vhm_lapic_base: IA32_APIC_BASE. */
-static inline u64 vhm_lapic_base(const struct vhm_lapic *lapic)
-{
-	return lapic->base;
-}
-
 /** vhm_lapic_hit: the address is in this vCPU's APIC page (in any mode). */
 static inline bool vhm_lapic_hit(const struct vhm_lapic *lapic, u64 gpa)
 {

@@ -51,25 +51,19 @@ static const struct {
 
 static int find_top(const struct vhm_lapic *lapic, u32 off)
 {
-	int word;
+	int word = 8;
+	u32 bits = 0;
 
-	for (word = 7; word >= 0; word--) {
-		u32 bits = lapic_reg(lapic, off + word * 16);
-
-		if (bits)
-			return word * 32 + __fls(bits);
-	}
-	return -1;
+	while (!bits && word--)
+		bits = lapic_reg(lapic, off + word * 16);
+	return bits ? word * 32 + (int)__fls(bits) : -1;
 }
 
 int vhm_lapic_highest_irr(struct vhm_lapic *lapic)
 {
-	int vec;
+	int vec = READ_ONCE(lapic->irr_pending) ? find_top(lapic, LAPIC_IRR) : -1;
 
-	if (!READ_ONCE(lapic->irr_pending))
-		return -1;
-	vec = find_top(lapic, LAPIC_IRR);
-	if (vec >= 0)
+	if (vec >= 0 || !READ_ONCE(lapic->irr_pending))
 		return vec;
 	WRITE_ONCE(lapic->irr_pending, false);
 	smp_mb();	/* hint cleared before the scan; pairs with accept_fixed() */
@@ -111,6 +105,8 @@ static void lapic_error(struct vhm_lapic *lapic, const struct vhm_lapic *src, u3
 
 static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src, u8 vec, bool level)
 {
+	unsigned long *tmr;
+
 	if (!lapic_hw_enabled(lapic) || !lapic_sw_enabled(lapic))
 		return false;
 	if (vec < 16) {
@@ -118,8 +114,9 @@ static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src, u
 		return false;
 	}
 	/* TMR before IRR: who sees the request sees how it was triggered. */
-	if (lapic_test_vec(lapic, LAPIC_TMR, vec) != level)
-		assign_bit(vec & 31, lapic_vec_word(lapic, LAPIC_TMR, vec), level);
+	tmr = lapic_vec_word(lapic, LAPIC_TMR, vec);
+	if (test_bit(vec & 31, tmr) != level)
+		assign_bit(vec & 31, tmr, level);
 	if (test_and_set_bit(vec & 31, lapic_vec_word(lapic, LAPIC_IRR, vec)))
 		return true;	/* who set it kicks */
 	/* After the full barrier above; pairs with vhm_lapic_highest_irr(). */
@@ -131,24 +128,22 @@ static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src, u
 
 bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 icr)
 {
-	const struct vhm_irq_ops *ops = lapic->chip->ops;
-
 	switch (icr & ICR_MODE) {
 	case DM_FIXED:
 	case DM_LOWEST:
 		return accept_fixed(lapic, src, icr, icr & ICR_LEVEL);
 	case DM_NMI:
-		ops->nmi(lapic);
+		lapic->chip->ops->nmi(lapic);
 		return true;
 	case DM_SMI:	/* SMM is not offered: ends here, as on a CPU that has it off */
 		return true;
 	case DM_INIT:
 		/* INIT level de-assert only synchronises arbitration ids. */
 		if (!(icr & ICR_LEVEL) || icr & ICR_ASSERT)
-			ops->init_vcpu(lapic);
+			lapic->chip->ops->init_vcpu(lapic);
 		return true;
 	case DM_STARTUP:
-		ops->sipi(lapic, icr);
+		lapic->chip->ops->sipi(lapic, icr);
 		return true;
 	default:
 		/* ExtINT reaches a CPU through LVT0 alone; remote read is obsolete. */
@@ -179,12 +174,8 @@ int vhm_irq_find_pending(struct vhm_lapic *lapic)
 
 	if (READ_ONCE(lapic->chip->pic.output) && vhm_lapic_takes_extint(lapic))
 		return VHM_IRQ_EXTINT;
-	if (!lapic_hw_enabled(lapic))
-		return -1;
-	vec = vhm_lapic_highest_irr(lapic);
-	if (vec < 0 || (vec & 0xf0) <= (int)(lapic_reg(lapic, LAPIC_PPR) & 0xf0))
-		return -1;
-	return vec;
+	vec = lapic_hw_enabled(lapic) ? vhm_lapic_highest_irr(lapic) : -1;
+	return vec >> 4 > (int)(lapic_reg(lapic, LAPIC_PPR) & 0xff) >> 4 ? vec : -1;
 }
 
 int vhm_irq_ack(struct vhm_lapic *lapic)
@@ -214,7 +205,8 @@ void vhm_lapic_eoi(struct vhm_lapic *lapic)
 	lapic->isr_top = --lapic->isr_count ? find_top(lapic, LAPIC_ISR) : -1;
 	update_ppr(lapic);
 	if (test_bit(vec, lapic->chip->ioapic.eoi_vectors))
-		vhm_ioapic_eoi(lapic->chip, lapic, vec, lapic_test_vec(lapic, LAPIC_TMR, vec));
+		vhm_ioapic_eoi(lapic->chip, lapic, vec,
+			       test_bit(vec & 31, lapic_vec_word(lapic, LAPIC_TMR, vec)));
 }
 
 u8 vhm_lapic_cr8(const struct vhm_lapic *lapic)
@@ -233,12 +225,9 @@ void vhm_lapic_set_cr8(struct vhm_lapic *lapic, u8 cr8)
 
 u8 vhm_lapic_cr8_threshold(struct vhm_lapic *lapic)
 {
-	int irr = vhm_lapic_highest_irr(lapic);
-	int isr = lapic->isr_top < 0 ? 0 : lapic->isr_top >> 4;
+	int irr = vhm_lapic_highest_irr(lapic) >> 4;
 
-	if (irr < 0 || irr >> 4 <= isr || irr >> 4 > vhm_lapic_cr8(lapic))
-		return 0;
-	return irr >> 4;
+	return irr > lapic->isr_top >> 4 && irr <= vhm_lapic_cr8(lapic) ? irr : 0;
 }
 
 /* ---- registers -------------------------------------------------------------------- */
@@ -282,15 +271,14 @@ static void reg_write(struct vhm_lapic *lapic, u32 off, u32 val)
 	case LAPIC_TMICT:
 		vhm_lapic_timer_load(lapic, val);
 		return;
-	case LAPIC_TDCR:
-		vhm_lapic_timer_divide(lapic, val);
-		return;
 	case LAPIC_LVTT ... LAPIC_LVTERR:
 		if (!lapic_sw_enabled(lapic))
 			val |= LVT_MASKED;
 		if (off != LAPIC_LVTT)
 			break;
-		vhm_lapic_timer_lvtt(lapic, val);
+		fallthrough;
+	case LAPIC_TDCR:
+		vhm_lapic_timer_change(lapic, off, val);
 		return;
 	case LAPIC_SELF_IPI:
 		write_icr(lapic, SH_SELF | val, 0);
@@ -373,12 +361,11 @@ bool vhm_lapic_msr_write(struct vhm_lapic *lapic, u32 msr, u64 val)
 /* The id registers follow the mode: SDM, "Logical Destination Mode in x2APIC Mode". */
 static void set_id_regs(struct vhm_lapic *lapic)
 {
-	if (lapic_x2apic(lapic)) {
-		lapic_set_reg(lapic, LAPIC_ID, lapic->id);
-		lapic_set_reg(lapic, LAPIC_LDR, lapic->id >> 4 << 16 | 1u << (lapic->id & 15));
-	} else {
-		lapic_set_reg(lapic, LAPIC_ID, lapic->id << 24);
-	}
+	u32 id = lapic->id;
+
+	lapic_set_reg(lapic, LAPIC_ID, lapic_x2apic(lapic) ? id : id << 24);
+	if (lapic_x2apic(lapic))
+		lapic_set_reg(lapic, LAPIC_LDR, id >> 4 << 16 | 1u << (id & 15));
 }
 
 bool vhm_lapic_set_base(struct vhm_lapic *lapic, u64 val, bool host)
@@ -409,17 +396,13 @@ void vhm_lapic_set_cpuid(struct vhm_lapic *lapic, bool x2apic, bool tsc_deadline
 
 void vhm_lapic_reset(struct vhm_lapic *lapic, bool init)
 {
-	u32 off;
-
 	vhm_lapic_timer_stop(lapic);
-	if (!init) {
+	if (!init)
 		WRITE_ONCE(lapic->base, VHM_LAPIC_BASE | VHM_APIC_BASE_ENABLE |
 			   (lapic->bsp ? VHM_APIC_BASE_BSP : 0));
+	memset(lapic->regs + LAPIC_TPR, 0, 0x400 - LAPIC_TPR);
+	if (!init || lapic_x2apic(lapic))
 		set_id_regs(lapic);
-	}
-	for (off = LAPIC_TPR; off < 0x400; off += 0x10)
-		if (off != LAPIC_LDR || !lapic_x2apic(lapic))
-			lapic_set_reg(lapic, off, 0);
 	lapic_set_reg(lapic, LAPIC_LVR, LVR);
 	lapic_set_reg(lapic, LAPIC_DFR, 0xffffffff);
 	lapic_set_reg(lapic, LAPIC_SVR, 0xff);
@@ -434,8 +417,6 @@ void vhm_lapic_reset(struct vhm_lapic *lapic, bool init)
 int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip,
 		   struct vhm_irq_timer *timer, u32 index, u32 id, bool bsp)
 {
-	if (index >= VHM_IRQ_MAX_LAPICS)
-		return -EINVAL;
 	lapic->regs = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!lapic->regs)
 		return -ENOMEM;
@@ -458,19 +439,16 @@ void vhm_lapic_publish(struct vhm_lapic *lapic)
 	/* The LAPIC is complete before it is found; finders depend on the pointer. */
 	smp_store_release(&chip->lapics[lapic->index], lapic);
 	if (lapic->index >= chip->n_lapics)
-		/* Pairs with vhm_n_lapics(). */
+		/* Pairs with vhm_irq_send() and the PIC. */
 		smp_store_release(&chip->n_lapics, lapic->index + 1);
 }
 
 void vhm_lapic_destroy(struct vhm_lapic *lapic)
 {
-	if (!lapic->regs)
-		return;
 	lapic->chip->ops->timer_cancel(lapic->timer);
 	if (lapic->chip->lapics[lapic->index] == lapic)
 		WRITE_ONCE(lapic->chip->lapics[lapic->index], NULL);
 	free_page((unsigned long)lapic->regs);
-	lapic->regs = NULL;
 }
 
 void vhm_lapic_get(struct vhm_lapic *lapic, struct kvm_lapic_state *s)

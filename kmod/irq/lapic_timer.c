@@ -15,11 +15,6 @@
  */
 #include "internal.h"
 
-static u64 timer_now(const struct vhm_lapic *lapic)
-{
-	return lapic->chip->ops->now();
-}
-
 static u32 timer_mode(const struct vhm_lapic *lapic)
 {
 	return lapic_reg(lapic, LAPIC_LVTT) & LVTT_MODE;
@@ -33,12 +28,20 @@ static u32 timer_div(const struct vhm_lapic *lapic)
 	return 1u << ((((tdcr & 3) | (tdcr >> 1 & 4)) + 1) & 7);
 }
 
+/* In ns; 0: not periodic. What it depends on changes only while the timer is stopped. */
+static u64 timer_period(const struct vhm_lapic *lapic)
+{
+	u64 ns = (u64)lapic_reg(lapic, LAPIC_TMICT) * timer_div(lapic);
+
+	return timer_mode(lapic) == LVTT_PERIODIC ? max_t(u64, ns, VHM_TIMER_MIN_PERIOD) : 0;
+}
+
 u64 vhm_lapic_timer_fn(struct vhm_irq_timer *t)
 {
 	struct vhm_lapic *lapic = t->lapic;
 	u64 expires = READ_ONCE(lapic->timer_expires);
-	u64 period = READ_ONCE(lapic->timer_period);
-	u64 now = timer_now(lapic);
+	u64 period = timer_period(lapic);
+	u64 now = lapic->chip->ops->now();
 
 	if (!expires || now < expires)
 		return 0;
@@ -48,9 +51,7 @@ u64 vhm_lapic_timer_fn(struct vhm_irq_timer *t)
 		return 0;
 	}
 	/* Periods slept through are lost, as on a CPU that had them masked. */
-	expires += period;
-	if (expires <= now)
-		expires = now + period - (now - expires) % period;
+	expires = now + period - (now - expires) % period;
 	WRITE_ONCE(lapic->timer_expires, expires);
 	return expires;
 }
@@ -66,7 +67,6 @@ void vhm_lapic_timer_stop(struct vhm_lapic *lapic)
 	if (READ_ONCE(lapic->timer_expires))
 		lapic->chip->ops->timer_cancel(lapic->timer);
 	WRITE_ONCE(lapic->timer_expires, 0);
-	WRITE_ONCE(lapic->timer_period, 0);
 	lapic->tsc_deadline = 0;
 }
 
@@ -76,7 +76,7 @@ u32 vhm_lapic_timer_count(const struct vhm_lapic *lapic)
 
 	if (!expires || timer_mode(lapic) >= LVTT_DEADLINE)
 		return 0;
-	now = timer_now(lapic);
+	now = lapic->chip->ops->now();
 	/* Due, but the callback has not come yet: not over. */
 	return expires > now ? (expires - now + timer_div(lapic) - 1) / timer_div(lapic) : 1;
 }
@@ -84,15 +84,11 @@ u32 vhm_lapic_timer_count(const struct vhm_lapic *lapic)
 /* Count down from `count` once, then, in periodic mode, from the initial count. */
 static void timer_run(struct vhm_lapic *lapic, u32 count)
 {
-	u64 period = (u64)lapic_reg(lapic, LAPIC_TMICT) * timer_div(lapic);
 	u64 delta = (u64)count * timer_div(lapic);
 
-	if (timer_mode(lapic) == LVTT_PERIODIC) {
-		if (period < VHM_TIMER_MIN_PERIOD)
-			period = delta = VHM_TIMER_MIN_PERIOD;
-		WRITE_ONCE(lapic->timer_period, period);
-	}
-	timer_arm(lapic, timer_now(lapic) + delta);
+	if (timer_period(lapic) == VHM_TIMER_MIN_PERIOD)	/* stretched */
+		delta = VHM_TIMER_MIN_PERIOD;
+	timer_arm(lapic, lapic->chip->ops->now() + delta);
 }
 
 void vhm_lapic_timer_load(struct vhm_lapic *lapic, u32 val)
@@ -105,33 +101,24 @@ void vhm_lapic_timer_load(struct vhm_lapic *lapic, u32 val)
 		timer_run(lapic, val);
 }
 
-void vhm_lapic_timer_divide(struct vhm_lapic *lapic, u32 val)
-{
-	u32 count = vhm_lapic_timer_count(lapic);
-
-	if (count)
-		vhm_lapic_timer_stop(lapic);
-	lapic_set_reg(lapic, LAPIC_TDCR, val);
-	if (count)
-		timer_run(lapic, count);
-}
-
-void vhm_lapic_timer_lvtt(struct vhm_lapic *lapic, u32 val)
+void vhm_lapic_timer_change(struct vhm_lapic *lapic, u32 off, u32 val)
 {
 	u32 old = timer_mode(lapic), count = 0;
 
-	if (!lapic->tsc_deadline_ok)
+	if (off == LAPIC_LVTT && !lapic->tsc_deadline_ok)
 		val &= ~LVTT_DEADLINE;
-	if (old != (val & LVTT_MODE)) {
+	if (off == LAPIC_TDCR || old != (val & LVTT_MODE))
 		count = vhm_lapic_timer_count(lapic);
-		vhm_lapic_timer_stop(lapic);
-		/* Entering or leaving deadline mode disarms. SDM, "TSC-Deadline Mode". */
-		if ((old | val) & LVTT_DEADLINE)
-			lapic_set_reg(lapic, LAPIC_TMICT, count = 0);
-	}
-	lapic_set_reg(lapic, LAPIC_LVTT, val);
 	if (count)
+		vhm_lapic_timer_stop(lapic);
+	lapic_set_reg(lapic, off, val);
+	/* Entering or leaving deadline mode disarms. SDM, "TSC-Deadline Mode". */
+	if (old != timer_mode(lapic) && (old | timer_mode(lapic)) & LVTT_DEADLINE) {
+		vhm_lapic_timer_stop(lapic);
+		lapic_set_reg(lapic, LAPIC_TMICT, 0);
+	} else if (count) {
 		timer_run(lapic, count);
+	}
 }
 
 /* ---- TSC deadline ------------------------------------------------------------------ */
@@ -159,9 +146,7 @@ static void deadline_arm(struct vhm_lapic *lapic)
 
 u64 vhm_lapic_tsc_deadline(const struct vhm_lapic *lapic)
 {
-	if (!deadline_mode(lapic) || !READ_ONCE(lapic->timer_expires))
-		return 0;
-	return lapic->tsc_deadline;
+	return deadline_mode(lapic) && READ_ONCE(lapic->timer_expires) ? lapic->tsc_deadline : 0;
 }
 
 void vhm_lapic_set_tsc_deadline(struct vhm_lapic *lapic, u64 tsc)
@@ -177,7 +162,7 @@ void vhm_lapic_set_tsc_deadline(struct vhm_lapic *lapic, u64 tsc)
 
 void vhm_lapic_tsc_changed(struct vhm_lapic *lapic)
 {
-	if (deadline_mode(lapic) && READ_ONCE(lapic->timer_expires))
+	if (vhm_lapic_tsc_deadline(lapic))
 		deadline_arm(lapic);
 }
 
@@ -187,10 +172,8 @@ void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u64 deadline)
 
 	if (timer_mode(lapic) >= LVTT_DEADLINE)
 		vhm_lapic_set_tsc_deadline(lapic, deadline);
-	else if (!initial)
-		return;
-	else if (!count && timer_mode(lapic) != LVTT_PERIODIC)
-		vhm_lapic_lvt(lapic, lapic, LAPIC_LVTT);
-	else
+	else if (initial && (count || timer_period(lapic)))
 		timer_run(lapic, count && count <= initial ? count : initial);
+	else if (initial)
+		vhm_lapic_lvt(lapic, lapic, LAPIC_LVTT);
 }

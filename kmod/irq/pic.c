@@ -19,26 +19,14 @@ enum { MASTER, SLAVE };
 /* Which word of an initialisation sequence is expected: init_state. */
 enum { INIT_DONE, INIT_ICW2, INIT_ICW3, INIT_ICW4 };
 
-void vhm_pic_init(struct vhm_irqchip *chip)
-{
-	raw_spin_lock_init(&chip->pic.lock);
-	chip->pic.pics[MASTER].elcr_mask = 0xf8;
-	chip->pic.pics[SLAVE].elcr_mask = 0xde;
-}
-
 /* ---- priority ------------------------------------------------------------------------ */
 
-/* Rank of the most urgent bit, 0 the highest; 8: none. */
+/* Rank of the most urgent bit, 0 the highest, pin priority_add; 8: none. */
 static u32 rank(const struct kvm_pic_state *s, u8 mask)
 {
 	u32 turned = (mask | mask << 8) >> (s->priority_add & 7) & 0xff;
 
 	return turned ? __ffs(turned) : 8;
-}
-
-static u32 rank_to_irq(const struct kvm_pic_state *s, u32 r)
-{
-	return (r + s->priority_add) & 7;
 }
 
 /* The request this chip would put forward now, -1 none. */
@@ -53,31 +41,24 @@ static int winner(const struct kvm_pic_state *s, int which)
 	/* "The Special Fully Nested Mode": the slave may interrupt itself. */
 	if (s->special_fully_nested_mode && which == MASTER)
 		busy &= ~CASCADE;
-	return request < rank(s, busy) ? (int)rank_to_irq(s, request) : -1;
+	return request < rank(s, busy) ? (int)(request + s->priority_add) & 7 : -1;
 }
 
-static void kick_extint(struct vhm_irqchip *chip)
-{
-	u32 i, n = vhm_n_lapics(chip);
-
-	for (i = 0; i < n; i++) {
-		struct vhm_lapic *lapic = READ_ONCE(chip->lapics[i]);
-
-		if (lapic && vhm_lapic_takes_extint(lapic))
-			chip->ops->kick(lapic);
-	}
-}
-
-/* Recompute the outputs. pic->lock. */
+/* Recompute the outputs; kick who takes ExtINT when the master's rises. pic->lock. */
 static void update(struct vhm_irqchip *chip)
 {
+	u32 i, n = smp_load_acquire(&chip->n_lapics);	/* places below are published */
 	struct kvm_pic_state *s = chip->pic.pics;
 	bool was = chip->pic.output;
 
 	s->irr = (s->irr & ~CASCADE) | (winner(&s[SLAVE], SLAVE) < 0 ? 0 : CASCADE);
 	WRITE_ONCE(chip->pic.output, winner(s, MASTER) >= 0);
-	if (chip->pic.output && !was)
-		kick_extint(chip);
+	for (i = 0; i < n && chip->pic.output && !was; i++) {
+		struct vhm_lapic *lapic = READ_ONCE(chip->lapics[i]);
+
+		if (lapic && vhm_lapic_takes_extint(lapic))
+			chip->ops->kick(lapic);
+	}
 }
 
 /* ---- lines and acknowledge ------------------------------------------------------------ */
@@ -169,25 +150,22 @@ static u8 start_init(struct kvm_pic_state *s, u8 val)
 static u8 write_ocw2(struct kvm_pic_state *s, u8 val)
 {
 	bool rotate = val & 0x80, specific = val & 0x40, eoi = val & 0x20;
-	u32 irq = val & 7, r;
+	u32 r = rank(s, s->special_mask ? s->isr & ~s->imr : s->isr);
 
 	if (eoi && specific)
-		return end(s, irq, rotate);
-	if (eoi) {
-		r = rank(s, s->special_mask ? s->isr & ~s->imr : s->isr);
-		return r < 8 ? end(s, rank_to_irq(s, r), rotate) : 0;
-	}
+		return end(s, val & 7, rotate);
+	if (eoi)
+		return r < 8 ? end(s, (r + s->priority_add) & 7, rotate) : 0;
 	if (!specific)
 		s->rotate_on_auto_eoi = rotate;
 	else if (rotate)
-		s->priority_add = (irq + 1) & 7;
+		s->priority_add = (val + 1) & 7;
 	return 0;
 }
 
 static void write_ocw3(struct kvm_pic_state *s, u8 val)
 {
-	if (val & 0x04)
-		s->poll = 1;
+	s->poll |= val >> 2 & 1;
 	if (val & 0x02)
 		s->read_reg_select = val & 1;
 	if (val & 0x40)

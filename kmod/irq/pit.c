@@ -33,20 +33,12 @@ static u8 known_mode(u8 mode)
 	return (mode & 7) > 5 ? mode & 3 : mode & 7;
 }
 
-/* What the gate does: "Gate Pin Operations Summary". */
-static bool gate_starts(u8 mode)
-{
-	return (mode & 3) == 1;		/* 1, 5: its rising edge (re)starts the count */
-}
+/* What its gate does: "Gate Pin Operations Summary". Modes 2, 3: both. */
+enum { GATE_PAUSES, GATE_STARTS };	/* 0, 4: counts while high; 1, 5: starts on the edge */
 
-static bool gate_pauses(u8 mode)
+static u32 ch_gate(const struct vhm_pit_channel *ch)
 {
-	return (mode & 3) == 0;		/* 0, 4: counts while high; 2, 3: both */
-}
-
-static u32 ch_count(const struct vhm_pit_channel *ch)
-{
-	return ch->s.count && ch->s.count <= 0x10000 ? ch->s.count : 0x10000;
+	return known_mode(ch->s.mode) & 3;
 }
 
 /* Clocks counted since the count was loaded, gaps excluded. */
@@ -60,7 +52,7 @@ static u64 ch_ticks(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 
 static u16 ch_value(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 {
-	u32 n = ch_count(ch), half = (n + 1) / 2;
+	u32 n = ch->s.count, half = (n + 1) / 2;
 	u64 d = ch_ticks(chip, ch);
 
 	switch (known_mode(ch->s.mode)) {
@@ -75,7 +67,7 @@ static u16 ch_value(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 
 static bool ch_out(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 {
-	u32 n = ch_count(ch), mode = known_mode(ch->s.mode);
+	u32 n = ch->s.count, mode = known_mode(ch->s.mode);
 	u64 d = ch_ticks(chip, ch);
 
 	if (!ch->loaded || (mode && ch->stopped))
@@ -104,16 +96,14 @@ static void pulse(struct vhm_irqchip *chip)
 /* Before creation, reinject is off. */
 void vhm_pit_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins)
 {
-	struct vhm_pit *pit = &chip->pit;
-
-	if (READ_ONCE(pit->reinject) && pins && vhm_irq_of_pit(chip, ioapic, pins) &&
-	    atomic_dec_if_positive(&pit->pending) > 0)
+	if (READ_ONCE(chip->pit_pins[ioapic]) & pins && READ_ONCE(chip->pit.reinject) &&
+	    atomic_dec_if_positive(&chip->pit.pending) > 0)
 		pulse(chip);
 }
 
 void vhm_pit_opened(struct vhm_irqchip *chip, bool ioapic, u32 pins)
 {
-	if (pins && vhm_irq_of_pit(chip, ioapic, pins))
+	if (READ_ONCE(chip->pit_pins[ioapic]) & pins)
 		atomic_set(&chip->pit.pending, 0);
 }
 
@@ -137,18 +127,18 @@ static void timer_restart(struct vhm_irqchip *chip)
 {
 	struct vhm_pit *pit = &chip->pit;
 	struct vhm_pit_channel *ch = &pit->ch[0];
-	u64 ns = mul_u64_u64_div_u64(ch_count(ch), NSEC_PER_SEC, PIT_HZ);
-	u8 mode = known_mode(ch->s.mode);
+	u64 ns = mul_u64_u64_div_u64(ch->s.count, NSEC_PER_SEC, PIT_HZ);
+	u32 gate = ch_gate(ch);
 
 	lockdep_assert_held(&pit->lock);
 	chip->ops->timer_cancel(pit->timer);
 	atomic_set(&pit->pending, 0);
 	/* This gate is tied high: no edge of it ever comes. */
-	if (ch->s.mode == MODE_UNSET || gate_starts(mode) || pit->flags & KVM_PIT_FLAGS_HPET_LEGACY)
+	if (ch->s.mode == MODE_UNSET || gate == GATE_STARTS || pit->flags & KVM_PIT_FLAGS_HPET_LEGACY)
 		return;
-	if (!gate_pauses(mode))
+	if (gate != GATE_PAUSES)
 		ns = max_t(u64, ns, VHM_TIMER_MIN_PERIOD);
-	pit->period = gate_pauses(mode) ? 0 : ns;
+	pit->period = gate == GATE_PAUSES ? 0 : ns;
 	pit->expires = ch->s.count_load_time + ns;
 	chip->ops->timer_start(pit->timer, pit->expires);
 }
@@ -160,10 +150,10 @@ static void load(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u32 count
 {
 	u64 now = chip->ops->now();
 
-	ch->s.count = count ? count : 0x10000;
+	ch->s.count = count && count <= 0x10000 ? count : 0x10000;
 	ch->s.count_load_time = now;
 	ch->loaded = ch->s.mode != MODE_UNSET;
-	ch->stopped = !ch->s.gate || gate_starts(known_mode(ch->s.mode)) ? now : 0;
+	ch->stopped = !ch->s.gate || ch_gate(ch) == GATE_STARTS ? now : 0;
 	if (ch == &chip->pit.ch[0])
 		timer_restart(chip);
 }
@@ -172,16 +162,15 @@ static void load(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u32 count
 static void set_gate(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, bool gate)
 {
 	u64 now = chip->ops->now();
-	u8 mode = known_mode(ch->s.mode);
 
 	if (!!ch->s.gate == gate)
 		return;
 	ch->s.gate = gate;
 	if (gate) {
-		ch->s.count_load_time = gate_pauses(mode) ?
-					ch->s.count_load_time + now - ch->stopped : now;
+		ch->s.count_load_time = now - (ch_gate(ch) == GATE_PAUSES ?
+					       ch->stopped - ch->s.count_load_time : 0);
 		ch->stopped = 0;
-	} else if (!gate_starts(mode)) {
+	} else if (ch_gate(ch) != GATE_STARTS) {
 		ch->stopped = now;
 	}
 }
@@ -226,21 +215,16 @@ static void write_control(struct vhm_irqchip *chip, u8 val)
 static void write_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u8 val)
 {
 	switch (ch->s.write_state) {
-	case RW_LSB:
-		load(chip, ch, val);
-		break;
-	case RW_MSB:
-		load(chip, ch, val << 8);
-		break;
 	case RW_WORD:
 		ch->s.write_latch = val;
 		ch->s.write_state = RW_WORD_MSB;
-		break;
+		return;
 	case RW_WORD_MSB:
 		ch->s.write_state = RW_WORD;
 		load(chip, ch, ch->s.write_latch | val << 8);
-		break;
+		return;
 	}
+	load(chip, ch, ch->s.write_state == RW_MSB ? val << 8 : val);
 }
 
 static u8 read_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch)
@@ -320,11 +304,10 @@ void vhm_pit_get(struct vhm_irqchip *chip, struct kvm_pit_state2 *s)
 {
 	int i;
 
-	memset(s, 0, sizeof(*s));
 	guard(vhm_raw)(&chip->pit.lock);
+	*s = (struct kvm_pit_state2) { .flags = chip->pit.flags };
 	for (i = 0; i < 3; i++)
 		s->channels[i] = chip->pit.ch[i].s;
-	s->flags = chip->pit.flags;
 }
 
 void vhm_pit_set(struct vhm_irqchip *chip, const struct kvm_pit_state2 *s)
@@ -342,8 +325,7 @@ void vhm_pit_set(struct vhm_irqchip *chip, const struct kvm_pit_state2 *s)
 
 void vhm_pit_set_reinject(struct vhm_irqchip *chip, bool on)
 {
-	if (READ_ONCE(chip->pit.reinject) == on)
-		return;
-	atomic_set(&chip->pit.pending, 0);
+	if (READ_ONCE(chip->pit.reinject) != on)
+		atomic_set(&chip->pit.pending, 0);
 	WRITE_ONCE(chip->pit.reinject, on);
 }

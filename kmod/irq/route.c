@@ -20,7 +20,7 @@ struct route {
 struct vhm_routing {
 	struct rcu_head rcu;
 	u32 n_gsi;
-	u32 pit_pins[2];	/* that GSI 0 drives: of the PICs, of the IOAPIC */
+	u32 pit_pins[2];	/* as in struct vhm_irqchip */
 	struct route gsi[];
 };
 
@@ -65,7 +65,7 @@ static bool better(const struct vhm_lapic *a, const struct vhm_lapic *b)
 
 int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src, u32 icr, u32 dest)
 {
-	u32 i, n = vhm_n_lapics(chip);
+	u32 i, n = smp_load_acquire(&chip->n_lapics);	/* places below are published */
 	struct vhm_lapic *l, *best = NULL;
 	int ret = 0;
 
@@ -104,58 +104,32 @@ int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data)
 
 /* ---- GSI to pin or message ------------------------------------------------------------------- */
 
-static int set_route(struct vhm_irqchip *chip, const struct route *r, u32 way,
-		     enum vhm_irq_source source, bool level)
-{
-	if (way == KVM_NR_IRQCHIPS)
-		return level ? vhm_irq_msi(chip, r->addr, r->data) : -1;
-	if (way == KVM_IRQCHIP_IOAPIC)
-		return vhm_ioapic_line(chip, r->pin[way], source, level);
-	return vhm_pic_line(chip, r->pin[way], source, level);
-}
-
 int vhm_irq_line(struct vhm_irqchip *chip, enum vhm_irq_source source, u32 gsi, bool level)
 {
 	const struct vhm_routing *rt;
+	const struct route *route;
 	int ret = -1, r;
-	u32 ways;
+	u32 ways, way;
 
 	rcu_read_lock();
 	rt = rcu_dereference(chip->routing);
-	if (gsi < rt->n_gsi) {
-		const struct route *route = &rt->gsi[array_index_nospec(gsi, rt->n_gsi)];
-
-		for (ways = route->ways; ways; ways &= ways - 1) {
-			r = set_route(chip, route, __ffs(ways), source, level);
-			if (r >= 0)
-				ret = ret < 0 ? r : ret + r;
-		}
+	route = gsi < rt->n_gsi ? &rt->gsi[array_index_nospec(gsi, rt->n_gsi)] : NULL;
+	for (ways = route ? route->ways : 0; ways; ways &= ways - 1) {
+		way = __ffs(ways);
+		if (way == KVM_NR_IRQCHIPS)
+			r = level ? vhm_irq_msi(chip, route->addr, route->data) : -1;
+		else if (way == KVM_IRQCHIP_IOAPIC)
+			r = vhm_ioapic_line(chip, route->pin[way], source, level);
+		else
+			r = vhm_pic_line(chip, route->pin[way], source, level);
+		if (r >= 0)
+			ret = ret < 0 ? r : ret + r;
 	}
 	rcu_read_unlock();
 	return ret;
 }
 
-bool vhm_irq_of_pit(struct vhm_irqchip *chip, bool ioapic, u32 pins)
-{
-	bool yes;
-
-	rcu_read_lock();
-	yes = rcu_dereference(chip->routing)->pit_pins[ioapic] & pins;
-	rcu_read_unlock();
-	return yes;
-}
-
 /* ---- building a table -------------------------------------------------------------------------- */
-
-static struct vhm_routing *alloc_table(u32 n_gsi)
-{
-	struct vhm_routing *rt;
-
-	rt = kvzalloc(struct_size(rt, gsi, n_gsi), GFP_KERNEL_ACCOUNT);
-	if (rt)
-		rt->n_gsi = n_gsi;
-	return rt;
-}
 
 /* One entry of the user's, its GSI checked. 0, -EINVAL. */
 static int add_entry(struct vhm_routing *rt, const struct kvm_irq_routing_entry *e)
@@ -185,16 +159,15 @@ int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_e
 	struct vhm_routing *rt, *old = rcu_dereference_protected(chip->routing, true);
 	u32 i, n_gsi = 0;
 
-	if (n > VHM_IRQ_MAX_GSI)
-		return -EINVAL;
 	for (i = 0; i < n; i++) {
 		if (e[i].gsi >= VHM_IRQ_MAX_GSI)
 			return -EINVAL;
 		n_gsi = max_t(u32, n_gsi, e[i].gsi + 1);
 	}
-	rt = alloc_table(n_gsi);
+	rt = kvzalloc(struct_size(rt, gsi, n_gsi), GFP_KERNEL_ACCOUNT);
 	if (!rt)
 		return -ENOMEM;
+	rt->n_gsi = n_gsi;
 	for (i = 0; i < n; i++) {
 		if (add_entry(rt, &e[i])) {
 			kvfree(rt);
@@ -202,6 +175,8 @@ int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_e
 		}
 	}
 	rcu_assign_pointer(chip->routing, rt);
+	WRITE_ONCE(chip->pit_pins[0], rt->pit_pins[0]);
+	WRITE_ONCE(chip->pit_pins[1], rt->pit_pins[1]);
 	kvfree_rcu(old, rcu);
 	return 0;
 }
@@ -210,34 +185,32 @@ int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_e
 
 int vhm_irqchip_init(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops)
 {
-	struct vhm_routing *rt = alloc_table(KVM_IOAPIC_NUM_PINS);
+	struct vhm_routing *rt;
 	u8 i;
 
+	rt = kvzalloc(struct_size(rt, gsi, KVM_IOAPIC_NUM_PINS), GFP_KERNEL_ACCOUNT);
 	if (!rt)
 		return -ENOMEM;
+	rt->n_gsi = KVM_IOAPIC_NUM_PINS;
 	for (i = 0; i < KVM_IOAPIC_NUM_PINS; i++) {
-		u8 pic = i < 16 ? BIT(i < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE) : 0;
-
-		rt->gsi[i] = (struct route) { BIT(KVM_IRQCHIP_IOAPIC) | pic, { i, i, i }, 0, 0 };
+		/* Eight to the master, eight to the slave; the IOAPIC has them all. */
+		rt->gsi[i] = (struct route) { BIT(i / 8) | BIT(KVM_IRQCHIP_IOAPIC), { i, i, i }, 0, 0 };
+		chip->ioapic.s.redirtbl[i].fields.mask = 1;
 	}
-	rt->pit_pins[0] = rt->pit_pins[1] = BIT(0);
+	chip->pit_pins[0] = chip->pit_pins[1] = BIT(0);
 	RCU_INIT_POINTER(chip->routing, rt);
 	chip->ops = ops;
-	vhm_pic_init(chip);
-	vhm_ioapic_init(chip);
+	raw_spin_lock_init(&chip->pic.lock);
+	raw_spin_lock_init(&chip->ioapic.lock);
+	chip->pic.pics[0].elcr_mask = 0xf8;
+	chip->pic.pics[1].elcr_mask = 0xde;
+	chip->ioapic.s.base_address = VHM_IOAPIC_BASE;
 	return 0;
 }
 
 void vhm_irqchip_destroy(struct vhm_irqchip *chip)
 {
-	if (chip->has_pit)
-		chip->ops->timer_cancel(chip->pit.timer);
 	kvfree(rcu_dereference_protected(chip->routing, true));
-}
-
-static bool is_pic(u16 port)
-{
-	return (port & ~0x81) == 0x20 || (port & ~1) == 0x4d0;
 }
 
 static bool is_pit(struct vhm_irqchip *chip, u16 port)
@@ -247,24 +220,19 @@ static bool is_pit(struct vhm_irqchip *chip, u16 port)
 	       (port != 0x61 || chip->pit.speaker);
 }
 
-bool vhm_irq_pio_read(struct vhm_irqchip *chip, u16 port, u32 size, u32 *val)
+bool vhm_irqchip_pio(struct vhm_irqchip *chip, u16 port, u32 size, bool in, u32 *val)
 {
-	if (is_pic(port))	/* byte-wide: others read 0 and change nothing */
+	if (is_pit(chip, port)) {
+		if (in)
+			*val = vhm_pit_read(chip, port);
+		else
+			vhm_pit_write(chip, port, *val);
+	} else if ((port & ~0x81) != 0x20 && (port & ~1) != 0x4d0) {	/* nor the PICs */
+		return false;
+	} else if (in) {
 		*val = size == 1 ? vhm_pic_read(chip, port) : 0;
-	else if (is_pit(chip, port))	/* wider accesses are its byte, zero-extended */
-		*val = vhm_pit_read(chip, port);
-	else
-		return false;
-	return true;
-}
-
-bool vhm_irq_pio_write(struct vhm_irqchip *chip, u16 port, u32 size, u32 val)
-{
-	if (is_pit(chip, port))
-		vhm_pit_write(chip, port, val);
-	else if (!is_pic(port))
-		return false;
-	else if (size == 1)
-		vhm_pic_write(chip, port, val);
+	} else if (size == 1) {
+		vhm_pic_write(chip, port, *val);
+	}
 	return true;
 }

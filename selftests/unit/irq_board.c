@@ -131,7 +131,7 @@ void board_run(u64 until)
 			board.now = t->expires;
 		t->expires = 0;
 		board.timer_expiries++;
-		t->expires = vhm_irq_timer_expired(&t->t);
+		t->expires = t->t.fn(&t->t);
 	}
 	if (until > board.now)
 		board.now = until;

@@ -48,6 +48,16 @@ bool deliver(unsigned int i, u8 vector, bool level);
 /** take: ack and, when vec is what came, true. */
 int take(unsigned int i);
 
+static inline bool vhm_irq_pio_read(struct vhm_irqchip *chip, u16 port, u32 size, u32 *val)
+{
+	return vhm_irqchip_pio(chip, port, size, true, val);
+}
+
+static inline bool vhm_irq_pio_write(struct vhm_irqchip *chip, u16 port, u32 size, u32 val)
+{
+	return vhm_irqchip_pio(chip, port, size, false, &val);
+}
+
 u8 inb(u16 port);
 void outb(u16 port, u8 val);
 u32 io_rd(u32 reg);

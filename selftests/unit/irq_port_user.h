@@ -177,7 +177,7 @@ static inline unsigned long get_zeroed_page(int gfp)
 
 #define free_page(p)		free((void *)(p))
 
-/* Locks as block-scoped guards; the only kind there is. */
+/* Locks are held by block-scoped guards only. */
 typedef struct { raw_spinlock_t *lock; } vhm_raw_guard;
 
 static inline vhm_raw_guard vhm_raw_guard_take(raw_spinlock_t *lock)

@@ -253,12 +253,12 @@ TEST(stale_callback)
 	vhm_lapic_set_tsc_deadline(cpu(0), board.now * 2 + 2 * MS);
 	board.now += MS;
 	vhm_lapic_set_tsc_deadline(cpu(0), board.now * 2 + 2 * MS);
-	CHECK_EQ(vhm_irq_timer_expired(&board.cpu[0]->timer.t), 0);
+	CHECK_EQ(board.cpu[0]->timer.t.fn(&board.cpu[0]->timer.t), 0);
 	CHECK(!fired());
 	CHECK(vhm_lapic_tsc_deadline(cpu(0)) != 0);
 	run(MS);
 	CHECK(fired());
-	CHECK_EQ(vhm_irq_timer_expired(&board.cpu[0]->timer.t), 0);
+	CHECK_EQ(board.cpu[0]->timer.t.fn(&board.cpu[0]->timer.t), 0);
 	CHECK(!fired());
 	board_exit();
 }
