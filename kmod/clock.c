@@ -32,7 +32,7 @@
 
 #include "msr.h"
 
-#define TOLERANCE_PPM	250	/* rates closer than this are the same */
+#define TOLERANCE	4000	/* rates closer than this part of them are the same */
 #define SYSTEM_TIME_ON	1ull
 
 /* The pvclock form of the TSC's rate: ns = (ticks << shift) * mul >> 32. */
@@ -159,11 +159,9 @@ void vhm_sync_tsc(struct vhm_vcpu *vcpu, u64 tsc)
  */
 int vhm_set_tsc_khz(struct vhm_vcpu *vcpu, u32 khz)
 {
-	u64 tolerance = div_u64((u64)tsc_khz * TOLERANCE_PPM, 1000000);
-
 	if (!khz)
 		khz = tsc_khz;
-	if (abs((s64)khz - (s64)tsc_khz) > tolerance)
+	if (abs((s64)khz - (s64)tsc_khz) > tsc_khz / TOLERANCE)
 		return -EINVAL;
 	vcpu->tsc_khz = khz;
 	return 0;

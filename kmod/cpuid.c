@@ -136,26 +136,17 @@ struct dep_row {
 #define NEEDS_512(fn, reg, bits) NEEDS(fn, reg, bits, 0, XFEATURE_MASK_AVX512)
 
 static const struct dep_row deps[] = {
-	GATE(0x1, ECX, PCID, X86_CR4_PCIDE),
-	GATE(0x1, ECX, XSAVE, X86_CR4_OSXSAVE, XFEATURE_MASK_FP),
+	GATE(0x1, ECX, PCID, X86_CR4_PCIDE), GATE(0x1, ECX, XSAVE, X86_CR4_OSXSAVE, XFEATURE_MASK_FP),
 	GATE(0x7, EBX, FSGSBASE, X86_CR4_FSGSBASE),
 	GATE(0x7, EBX, SMEP, X86_CR4_SMEP), GATE(0x7, EBX, SMAP, X86_CR4_SMAP),
 	GATE(0x7, ECX, UMIP, X86_CR4_UMIP), GATE(0x7, ECX, LA57, X86_CR4_LA57),
 	GATE(0x80000001, EDX, LM, 0, 0, EFER_LME | EFER_LMA),
-	GATE(0x80000001, EDX, NX, 0, 0, EFER_NX),
-	GATE(0x80000001, EDX, FXSR_OPT, 0, 0, EFER_FFXSR),
+	GATE(0x80000001, EDX, NX, 0, 0, EFER_NX), GATE(0x80000001, EDX, FXSR_OPT, 0, 0, EFER_FFXSR),
 	NEEDS(0x7, EBX, F(INVPCID), X86_CR4_PCIDE),
-	NEEDS_YMM(0x1, ECX, F(AVX) | F(FMA) | F(F16C)),
-	NEEDS_YMM(0x7, EBX, F(AVX2)),
-	NEEDS_YMM(0x7, ECX, F(VAES) | F(VPCLMULQDQ)),
-	NEEDS_YMM(0x80000001, ECX, F(XOP) | F(FMA4)),
+	NEEDS_YMM(0x1, ECX, F(AVX) | F(FMA) | F(F16C)), NEEDS_YMM(0x7, EBX, F(AVX2)),
+	NEEDS_YMM(0x7, ECX, F(VAES) | F(VPCLMULQDQ)), NEEDS_YMM(0x80000001, ECX, F(XOP) | F(FMA4)),
 	NEEDS_512(0x7, EBX, F_7B_512), NEEDS_512(0x7, ECX, F_7C_512), NEEDS_512(0x7, EDX, F_7D_512),
 };
-
-static u32 *reg_of(struct kvm_cpuid_entry2 *e, int reg)
-{
-	return &e->eax + reg;
-}
 
 /* The host's leaf, at @at, which moves on. */
 static struct kvm_cpuid_entry2 *add(struct kvm_cpuid_entry2 **at, u32 fn, u32 index, u32 flags)
@@ -177,17 +168,18 @@ static void add_row(struct kvm_cpuid_entry2 **at, const struct leaf_row *row)
 {
 	struct kvm_cpuid_entry2 *e;
 	const struct dep_row *d;
-	int r;
+	u32 *reg, r;
 
 	if (host_lacks(row->fn))
 		return;
 	e = add(at, row->fn, row->index, row->flags);
+	reg = &e->eax;
 	for (r = 0; r < 4; r++)
-		*reg_of(e, r) = (*reg_of(e, r) & row->reg[r].mask) | row->reg[r].force;
+		reg[r] = (reg[r] & row->reg[r].mask) | row->reg[r].force;
 	for (d = deps; d < deps + ARRAY_SIZE(deps); d++)
 		if (d->fn == row->fn && !row->index &&
 		    (d->cr4 & ~vhm_caps.cr4 || d->xcr0 & ~vhm_caps.xcr0))
-			*reg_of(e, d->reg) &= ~d->bits;
+			reg[d->reg] &= ~d->bits;
 	/* numbers, not masks: maximum leaves and address widths */
 	if (row->fn == 0x0)
 		e->eax = min(e->eax, BASIC_MAX);
@@ -300,21 +292,6 @@ static struct kvm_cpuid_entry2 *find(struct vhm_vcpu *vcpu, u32 fn, u32 index)
 	return NULL;
 }
 
-/* Bits that mirror the CPU's state, of leaves 1 and 0xd. */
-static void live_bits(struct vhm_vcpu *vcpu, u32 fn, u32 index, u32 *eax, u32 *ebx, u32 *ecx,
-		      u32 *edx)
-{
-	if (fn == 0x1) {
-		*ecx &= ~F(OSXSAVE);
-		if (vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_OSXSAVE)
-			*ecx |= F(OSXSAVE);
-		if (!(vhm_apic_base(vcpu) & APIC_ON))
-			*edx &= ~F(APIC);
-	} else if (!index || (index == 1 && *eax & F(XSAVEC))) {
-		*ebx = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), index);
-	}
-}
-
 void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	u32 fn = *eax, index = *ecx;
@@ -335,8 +312,16 @@ void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	*ebx = e->ebx;
 	*ecx = e->ecx;
 	*edx = e->edx;
-	if (fn == 0x1 || fn == 0xd)
-		live_bits(vcpu, fn, index, eax, ebx, ecx, edx);
+	/* and the bits that mirror the CPU's state */
+	if (fn == 0x1) {
+		*ecx &= ~F(OSXSAVE);
+		if (vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_OSXSAVE)
+			*ecx |= F(OSXSAVE);
+		if (!(vhm_apic_base(vcpu) & APIC_ON))
+			*edx &= ~F(APIC);
+	} else if (fn == 0xd && (!index || (index == 1 && *eax & F(XSAVEC)))) {
+		*ebx = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), index);
+	}
 }
 
 /* A register of a leaf, as the VMM set it; 0 without that leaf. */
@@ -344,7 +329,7 @@ static u32 leaf_reg(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg)
 {
 	struct kvm_cpuid_entry2 *e = find(vcpu, leaf, subleaf);
 
-	return e ? *reg_of(e, reg) : 0;
+	return e ? (&e->eax)[reg] : 0;
 }
 
 bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bit)

@@ -36,11 +36,6 @@
 #define X87_WORDS	offsetof(struct fxregs_state, mxcsr)
 static_assert(offsetof(struct kvm_fpu, xmm) - offsetof(struct kvm_fpu, fcw) == X87_WORDS);
 
-static struct xregs_state *image(struct vhm_vcpu *vcpu)
-{
-	return (struct xregs_state *)vcpu->fpu.area;
-}
-
 u32 vhm_xstate_bytes(u64 xcr0, bool compacted)
 {
 	u32 end = sizeof(struct xregs_state), off, size, ecx, edx;
@@ -75,7 +70,7 @@ int vhm_fpu_alloc(struct vhm_vcpu *vcpu)
 /* Everything to its initial state, but for MXCSR. */
 static void clear_image(struct vhm_vcpu *vcpu)
 {
-	struct fxregs_state *fx = &image(vcpu)->i387;
+	struct fxregs_state *fx = &vcpu->fpu.area->i387;
 	u32 mxcsr = fx->mxcsr, mask = fx->mxcsr_mask;
 
 	memset(vcpu->fpu.area, 0, vcpu->fpu.size);
@@ -86,7 +81,7 @@ static void clear_image(struct vhm_vcpu *vcpu)
 
 void vhm_fpu_reset(struct vhm_vcpu *vcpu)
 {
-	struct fxregs_state *fx = &image(vcpu)->i387;
+	struct fxregs_state *fx = &vcpu->fpu.area->i387;
 
 	/* for one thing in it: the MXCSR bits that may be set on this CPU */
 	asm volatile("fxsave64 (%0)" : : "r" (fx) : "memory");
@@ -94,7 +89,7 @@ void vhm_fpu_reset(struct vhm_vcpu *vcpu)
 		fx->mxcsr_mask = MXCSR_MASK_INIT;
 	fx->mxcsr = MXCSR_DEFAULT;
 	clear_image(vcpu);
-	image(vcpu)->header.xfeatures = XFEATURE_MASK_FPSSE;
+	vcpu->fpu.area->header.xfeatures = XFEATURE_MASK_FPSSE;
 	vcpu->fpu.xcr0 = XFEATURE_MASK_FP;
 }
 
@@ -107,7 +102,7 @@ void vhm_fpu_reset(struct vhm_vcpu *vcpu)
 void vhm_fpu_enter(struct vhm_vcpu *vcpu)
 {
 	u64 mask = vhm_caps.xcr0;
-	u8 *area = vcpu->fpu.area;
+	struct xregs_state *area = vcpu->fpu.area;
 
 	kernel_fpu_begin_mask(0);
 	if (likely(mask)) {
@@ -136,7 +131,7 @@ u64 vhm_guest_xcr0(struct vhm_vcpu *vcpu)
 void vhm_fpu_leave(struct vhm_vcpu *vcpu)
 {
 	u64 mask = vhm_caps.xcr0, now;
-	u8 *area = vcpu->fpu.area;
+	struct xregs_state *area = vcpu->fpu.area;
 
 	if (likely(mask)) {
 		now = xgetbv(XCR_XFEATURE_ENABLED_MASK);
@@ -155,7 +150,7 @@ void vhm_fpu_leave(struct vhm_vcpu *vcpu)
 
 void vhm_get_fpu(struct vhm_vcpu *vcpu, struct kvm_fpu *f)
 {
-	const struct fxregs_state *fx = &image(vcpu)->i387;
+	const struct fxregs_state *fx = &vcpu->fpu.area->i387;
 
 	*f = (struct kvm_fpu){ .mxcsr = fx->mxcsr };
 	memcpy((void *)f + offsetof(struct kvm_fpu, fcw), fx, X87_WORDS);
@@ -166,13 +161,13 @@ void vhm_get_fpu(struct vhm_vcpu *vcpu, struct kvm_fpu *f)
 /* MXCSR is not taken: KVM never did, so clients leave rubbish in the field. */
 void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f)
 {
-	struct fxregs_state *fx = &image(vcpu)->i387;
+	struct fxregs_state *fx = &vcpu->fpu.area->i387;
 
 	memcpy((void *)fx, (void *)f + offsetof(struct kvm_fpu, fcw), X87_WORDS);
 	memcpy(fx->st_space, f->fpr, sizeof(f->fpr));
 	memcpy(fx->xmm_space, f->xmm, sizeof(f->xmm));
 	fx->twd = f->ftwx;
-	image(vcpu)->header.xfeatures |= XFEATURE_MASK_FPSSE;
+	vcpu->fpu.area->header.xfeatures |= XFEATURE_MASK_FPSSE;
 }
 
 /* ---- KVM_GET_XSAVE, KVM_SET_XSAVE ---------------------------------------- */
@@ -198,19 +193,19 @@ static bool image_valid(struct vhm_vcpu *vcpu, const struct xregs_state *in)
 	    memchr_inv(h->reserved, 0, sizeof(h->reserved)))
 		return false;
 	return !(h->xfeatures & (XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM)) ||
-	       !(in->i387.mxcsr & ~image(vcpu)->i387.mxcsr_mask);
+	       !(in->i387.mxcsr & ~vcpu->fpu.area->i387.mxcsr_mask);
 }
 
 /* Components absent from the image go to their initial state, but for MXCSR: see below. */
 static void set_image(struct vhm_vcpu *vcpu, const struct xregs_state *in)
 {
 	unsigned long set = in->header.xfeatures & vhm_caps.xcr0, i = FIRST_EXTENDED_XFEATURE;
-	struct fxregs_state *fx = &image(vcpu)->i387;
+	struct fxregs_state *fx = &vcpu->fpu.area->i387;
 	u64 features = in->header.xfeatures;
 	u32 len, off, ecx, edx;
 
 	clear_image(vcpu);
-	image(vcpu)->header.xfeatures = features;
+	vcpu->fpu.area->header.xfeatures = features;
 	if (features & XFEATURE_MASK_FP) {
 		memcpy((void *)fx, in, X87_WORDS);
 		memcpy(fx->st_space, in->i387.st_space, sizeof(fx->st_space));
@@ -222,7 +217,7 @@ static void set_image(struct vhm_vcpu *vcpu, const struct xregs_state *in)
 		fx->mxcsr = in->i387.mxcsr;
 	for_each_set_bit_from(i, &set, VHM_XCR0_MAX - 1) {
 		cpuid_count(0xd, i, &len, &off, &ecx, &edx);
-		memcpy(vcpu->fpu.area + off, (void *)in + off, len);
+		memcpy((void *)vcpu->fpu.area + off, (void *)in + off, len);
 	}
 }
 
@@ -283,11 +278,11 @@ int vhm_set_xcrs(struct vhm_vcpu *vcpu, const struct kvm_xcrs *x)
 
 void vhm_xmm_read(struct vhm_vcpu *vcpu, int n, void *buf)
 {
-	memcpy(buf, &image(vcpu)->i387.xmm_space[4 * n], 16);
+	memcpy(buf, &vcpu->fpu.area->i387.xmm_space[4 * n], 16);
 }
 
 void vhm_xmm_write(struct vhm_vcpu *vcpu, int n, const void *buf)
 {
-	memcpy(&image(vcpu)->i387.xmm_space[4 * n], buf, 16);
-	image(vcpu)->header.xfeatures |= XFEATURE_MASK_SSE;
+	memcpy(&vcpu->fpu.area->i387.xmm_space[4 * n], buf, 16);
+	vcpu->fpu.area->header.xfeatures |= XFEATURE_MASK_SSE;
 }

@@ -81,12 +81,10 @@ static const struct msr_row table[] = {
 	OTHER(MSR_IA32_TSC, TSC, LIST),
 	STORE(MSR_KVM_WALL_CLOCK, WALL_CLOCK, LIST, wall_clock),
 	STORE(MSR_KVM_SYSTEM_TIME, SYSTEM_TIME, LIST, system_time),
-	ZERO(MSR_IA32_PLATFORM_ID),
-	OTHER(MSR_IA32_APICBASE, APICBASE, 0),
+	ZERO(MSR_IA32_PLATFORM_ID), OTHER(MSR_IA32_APICBASE, APICBASE, 0),
 	ZERO(MSR_IA32_EBL_CR_POWERON),
 	STORE(MSR_IA32_TSC_ADJUST, TSC_ADJUST, LIST, tsc_adjust),
-	OTHER(MSR_IA32_SPEC_CTRL, VENDOR, LIST),
-	OTHER(MSR_IA32_PRED_CMD, VENDOR, 0),
+	OTHER(MSR_IA32_SPEC_CTRL, VENDOR, LIST), OTHER(MSR_IA32_PRED_CMD, VENDOR, 0),
 	ZERO(MSR_IA32_UCODE_WRITE),
 	STORE(MSR_IA32_UCODE_REV, UCODE, LIST | FEATURE, ucode_rev),
 	CONST(MSR_PLATFORM_INFO, FIXED, LIST | FEATURE, 0),
@@ -286,9 +284,8 @@ static bool acceptable(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 ind
 	case MTRR_DEF:
 		return types_valid(val, 1, MTRR_TYPES);
 	case MTRR_VAR:	/* base, mask, base, ... */
-		if (val >> vcpu->maxphyaddr || val & (index & 1 ? 0x7ff : 0xf00))
-			return false;
-		return index & 1 || types_valid(val, 1, MTRR_TYPES);
+		return !(val >> vcpu->maxphyaddr) && !(val & (index & 1 ? 0x7ff : 0xf00)) &&
+		       (index & 1 || types_valid(val, 1, MTRR_TYPES));
 	case HOST_BITS:	/* the VMM may take some away, the guest rewrite what is there */
 		return host ? !(val & ~feature_value(index)) : val == old;
 	case MISC:

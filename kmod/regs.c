@@ -209,8 +209,7 @@ static struct vhm_seg seg_of(const struct kvm_segment *k)
 #define ST_SREGS	(VHM_ST_CR | VHM_ST_CODE | VHM_ST_SEG | VHM_ST_DT)
 
 /* Up to here both have the same members: what follows takes either for the other. */
-static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) ==
-	      offsetof(struct kvm_sregs2, flags));
+static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) == offsetof(struct kvm_sregs2, flags));
 
 static void get_common(struct vhm_vcpu *vcpu, struct kvm_sregs *s)
 {
@@ -233,12 +232,10 @@ static void get_common(struct vhm_vcpu *vcpu, struct kvm_sregs *s)
 
 bool vhm_apic_base_valid(struct vhm_vcpu *vcpu, u64 val)
 {
-	u64 mode = val & (APIC_BASE_ON | APIC_BASE_X2);
-	u64 reserved = ~(BIT_ULL(vcpu->maxphyaddr) - 1) | 0x2ff;
+	u64 x2 = vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 21) ? 0 : APIC_BASE_X2;
 
-	if (!vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 21))
-		reserved |= APIC_BASE_X2;
-	return !(val & reserved) && mode != APIC_BASE_X2;
+	return !(val >> vcpu->maxphyaddr) && !(val & (x2 | 0x2ff)) &&
+	       (val & (APIC_BASE_ON | APIC_BASE_X2)) != APIC_BASE_X2;
 }
 
 static bool cr0_valid(u64 val)
@@ -345,11 +342,10 @@ void vhm_get_sregs2(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s)
 	int idx;
 
 	get_common(vcpu, (struct kvm_sregs *)s);
-	s->flags = 0;
+	s->flags = pae_paging(s) ? KVM_SREGS2_FLAGS_PDPTRS_VALID : 0;
 	memset(s->pdptrs, 0, sizeof(s->pdptrs));
-	if (!pae_paging(s))
+	if (!s->flags)
 		return;
-	s->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	if (vhm_gpa_read(vcpu->vm, s->cr3 & 0xffffffe0, s->pdptrs, sizeof(s->pdptrs)))
 		memset(s->pdptrs, 0, sizeof(s->pdptrs));
@@ -369,16 +365,12 @@ int vhm_set_sregs2(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 static int switch_paging(struct vhm_state *st, bool on)
 {
 	bool code64 = st->seg[VHM_CS].attr & VHM_SEG_L;
+	bool to_long = on && st->efer & EFER_LME_BIT;
 
-	if (on && st->efer & EFER_LME_BIT) {
-		if (!(st->cr4 & X86_CR4_PAE) || code64)
-			return 1;
-		st->efer |= EFER_LMA_BIT;
-	} else if (!on) {
-		if (st->cr4 & X86_CR4_PCIDE || (st->efer & EFER_LMA_BIT && code64))
-			return 1;
-		st->efer &= ~EFER_LMA_BIT;
-	}
+	if ((to_long && (!(st->cr4 & X86_CR4_PAE) || code64)) ||
+	    (!on && (st->cr4 & X86_CR4_PCIDE || (st->efer & EFER_LMA_BIT && code64))))
+		return 1;
+	st->efer = (st->efer & ~EFER_LMA_BIT) | (to_long ? EFER_LMA_BIT : 0);
 	return 0;
 }
 
@@ -454,8 +446,7 @@ int vhm_set_efer(struct vhm_vcpu *vcpu, u64 val, bool host)
 	if (val & ~allowed ||
 	    (!host && st->cr0 & X86_CR0_PG && (st->efer ^ val) & EFER_LME_BIT))
 		return 1;
-	st = vhm_st_write(vcpu, VHM_ST_CR);
-	st->efer = (val & ~EFER_LMA_BIT) | (st->efer & EFER_LMA_BIT);
+	vhm_st_write(vcpu, VHM_ST_CR)->efer = (val & ~EFER_LMA_BIT) | (st->efer & EFER_LMA_BIT);
 	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 	return 0;
 }

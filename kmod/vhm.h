@@ -195,7 +195,7 @@ struct vhm_msrs {
 };
 
 struct vhm_fpu {
-	u8 *area;		/* [m] XSAVE image, standard format, 64-byte aligned */
+	struct xregs_state *area; /* [m] XSAVE image, standard format, 64-byte aligned */
 	u32 size;		/* [c] bytes allocated, from CPUID.0xD */
 	u64 xcr0;		/* [m] the guest's */
 	u64 host_xcr0;		/* [o] while the guest's may be loaded */
