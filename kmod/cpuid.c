@@ -71,16 +71,15 @@ struct leaf_row {
 		 F(RDRAND))
 #define F_7B	(F(FSGSBASE) | F(BMI1) | F(AVX2) | F(FDP_EXCPTN_ONLY) | F(SMEP) | F(BMI2) |	\
 		 F(ERMS) | F(INVPCID) | F(ZERO_FCS_FDS) | F(RDSEED) | F(ADX) | F(SMAP) |	\
-		 F(CLFLUSHOPT) | F(CLWB) | F(SHA_NI) | F_7B_512)
-#define F_7B_512 (F(AVX512F) | F(AVX512DQ) | F(AVX512IFMA) | F(AVX512PF) | F(AVX512ER) |	\
-		  F(AVX512CD) | F(AVX512BW) | F(AVX512VL))
+		 F(CLFLUSHOPT) | F(CLWB) | F(SHA_NI) | F_512B)
+#define F_512B (F(AVX512F) | F(AVX512DQ) | F(AVX512IFMA) | F(AVX512CD) | F(AVX512BW) | F(AVX512VL))
 #define F_7C	(F(UMIP) | F(GFNI) | F(VAES) | F(VPCLMULQDQ) | F(LA57) | F(RDPID) |		\
-		 F(CLDEMOTE) | F(MOVDIRI) | F(MOVDIR64B) | F_7C_512)
-#define F_7C_512 (F(AVX512VBMI) | F(AVX512_VBMI2) | F(AVX512_VNNI) | F(AVX512_BITALG) |		\
+		 F(CLDEMOTE) | F(MOVDIRI) | F(MOVDIR64B) | F_512C)
+#define F_512C (F(AVX512VBMI) | F(AVX512_VBMI2) | F(AVX512_VNNI) | F(AVX512_BITALG) |		\
 		  F(AVX512_VPOPCNTDQ))
 #define F_7D	(F(FSRM) | F(MD_CLEAR) | F(SERIALIZE) | F(SPEC_CTRL) | F(INTEL_STIBP) |		\
-		 F(SPEC_CTRL_SSBD) | F_7D_512)
-#define F_7D_512 (F(AVX512_4VNNIW) | F(AVX512_4FMAPS) | F(AVX512_VP2INTERSECT) | F(AVX512_FP16))
+		 F(SPEC_CTRL_SSBD) | F_512D)
+#define F_512D (F(AVX512_VP2INTERSECT) | F(AVX512_FP16))
 #define F_X1C	(F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) |		\
 		 F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(XOP) | F(FMA4) | F(TBM) | F(TOPOEXT))
 #define F_X1D	(F_1D_BOTH | F(SYSCALL) | F(NX) | F(MMXEXT) | F(FXSR_OPT) | F(GBPAGES) |	\
@@ -93,26 +92,22 @@ static const struct leaf_row leaves[] = {
 	{ 0x0, 0, 0, RAW },
 	/* ebx: the CLFLUSH size; ids are the VMM's to fill in. x2APIC is ours. */
 	{ 0x1, 0, 0, { { ALL }, { 0xff00 }, { F_1C, F(X2APIC) | F(HYPERVISOR) }, { F_1D } } },
-	{ 0x2, 0, 0, RAW },
 	/* ARAT: our timer does not stop */
-	{ 0x6, 0, 0, { { 0, F(ARAT) } } },
+	{ 0x2, 0, 0, RAW }, { 0x6, 0, 0, { { 0, F(ARAT) } } },
 	/* eax: the last sub-leaf */
 	{ 0x7, 0, INDEXED, { { 0, 1 }, { F_7B, F(TSC_ADJUST) }, { F_7C },
 			     { F_7D, F(ARCH_CAPABILITIES) } } },
 	{ 0x7, 1, INDEXED, { { F(AVX_VNNI) | F(AVX512_BF16) } } },
 	/* topology is the VMM's to fill in */
-	{ 0xb, 0, INDEXED },
-	{ EXT_LEAF, 0, 0, RAW },
+	{ 0xb, 0, INDEXED }, { EXT_LEAF, 0, 0, RAW },
 	{ 0x80000001, 0, 0, { { ALL }, { 0 }, { F_X1C }, { F_X1D } } },
 	{ 0x80000002, 0, 0, RAW }, { 0x80000003, 0, 0, RAW }, { 0x80000004, 0, 0, RAW },
 	{ 0x80000005, 0, 0, RAW }, { 0x80000006, 0, 0, RAW },
 	/* invariant TSC */
 	{ 0x80000007, 0, 0, { { 0 }, { 0 }, { 0 }, { BIT(8) } } },
 	{ 0x80000008, 0, 0, { { ALL }, { F_X8B } } },
-	{ 0x80000019, 0, 0, RAW },
-	/* FP128, MOVU, FP256 */
-	{ 0x8000001a, 0, 0, { { 0x7 } } },
-	{ 0x8000001e, 0, 0 },
+	/* 1a: FP128, MOVU, FP256 */
+	{ 0x80000019, 0, 0, RAW }, { 0x8000001a, 0, 0, { { 0x7 } } }, { 0x8000001e, 0, 0 },
 	/* no nested data breakpoints, LFENCE serialises, a null selector clears the base */
 	{ 0x80000021, 0, 0, { { BIT(0) | BIT(2) | BIT(6) } } },
 };
@@ -145,7 +140,7 @@ static const struct dep_row deps[] = {
 	NEEDS(0x7, EBX, F(INVPCID), X86_CR4_PCIDE),
 	NEEDS_YMM(0x1, ECX, F(AVX) | F(FMA) | F(F16C)), NEEDS_YMM(0x7, EBX, F(AVX2)),
 	NEEDS_YMM(0x7, ECX, F(VAES) | F(VPCLMULQDQ)), NEEDS_YMM(0x80000001, ECX, F(XOP) | F(FMA4)),
-	NEEDS_512(0x7, EBX, F_7B_512), NEEDS_512(0x7, ECX, F_7C_512), NEEDS_512(0x7, EDX, F_7D_512),
+	NEEDS_512(0x7, EBX, F_512B), NEEDS_512(0x7, ECX, F_512C), NEEDS_512(0x7, EDX, F_512D),
 };
 
 /* The host's leaf, at @at, which moves on. */
@@ -401,11 +396,10 @@ static void build_index(struct vhm_vcpu *vcpu)
 /* Widths of linear addresses that exist; 0 stands for "not said". Padding does not count. */
 static bool check_table(struct kvm_cpuid_entry2 *e, u32 n)
 {
-	u32 width;
-
 	for (; n--; e++) {
+		u8 width = e->eax >> 8;
+
 		memset(e->padding, 0, sizeof(e->padding));
-		width = e->eax >> 8 & 0xff;
 		if (e->function == 0x80000008 && width && width != 48 && width != 57)
 			return false;
 	}

@@ -89,7 +89,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case KVM_GET_MSRS:
 		return vhm_get_or_set_msrs(NULL, u, false);
 	case KVM_X86_GET_MCE_CAP_SUPPORTED:
-		return put_user(vhm_mce_cap(), (u64 __user *)u);
+		return put_user(VHM_MCE_CAP, (u64 __user *)u);
 	default:
 		return -ENOTTY;
 	}

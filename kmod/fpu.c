@@ -30,7 +30,6 @@
 #include "msr.h"
 
 #define FCW_INIT	0x37f
-#define MXCSR_MASK_INIT	0xffbf	/* AMD64 APM vol. 2: where FXSAVE stores 0 */
 
 /* The x87 words lie in struct kvm_fpu as they do in the image. */
 #define X87_WORDS	offsetof(struct fxregs_state, mxcsr)
@@ -85,8 +84,6 @@ void vhm_fpu_reset(struct vhm_vcpu *vcpu)
 
 	/* for one thing in it: the MXCSR bits that may be set on this CPU */
 	asm volatile("fxsave64 (%0)" : : "r" (fx) : "memory");
-	if (!fx->mxcsr_mask)
-		fx->mxcsr_mask = MXCSR_MASK_INIT;
 	fx->mxcsr = MXCSR_DEFAULT;
 	clear_image(vcpu);
 	vcpu->fpu.area->header.xfeatures = XFEATURE_MASK_FPSSE;

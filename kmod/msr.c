@@ -32,9 +32,7 @@
 #define MTRR_CAP	(VHM_N_VAR_MTRR | BIT(8) | BIT(10))	/* fixed ranges, write combining */
 #define MTRR_TYPES	0x73	/* bit per memory type: UC WC WT WP WB */
 #define PAT_TYPES	0xf3	/* and UC- */
-#define MCE_CAP		(MCG_CTL_P_BIT | MCG_SER_P_BIT)
 #define MCG_CTL_P_BIT	BIT_ULL(8)
-#define MCG_SER_P_BIT	BIT_ULL(24)
 #define HWCR_MC_WREN	BIT_ULL(18)
 #define HWCR_IGNORED	(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))	/* cache and IGNNE quirks */
 #define HWCR_KEPT	(HWCR_MC_WREN | BIT_ULL(24))
@@ -82,8 +80,7 @@ static const struct msr_row table[] = {
 	STORE(MSR_KVM_WALL_CLOCK, WALL_CLOCK, LIST, wall_clock),
 	STORE(MSR_KVM_SYSTEM_TIME, SYSTEM_TIME, LIST, system_time),
 	ZERO(MSR_IA32_PLATFORM_ID), OTHER(MSR_IA32_APICBASE, APICBASE, 0),
-	ZERO(MSR_IA32_EBL_CR_POWERON),
-	STORE(MSR_IA32_TSC_ADJUST, TSC_ADJUST, LIST, tsc_adjust),
+	ZERO(MSR_IA32_EBL_CR_POWERON), STORE(MSR_IA32_TSC_ADJUST, TSC_ADJUST, LIST, tsc_adjust),
 	OTHER(MSR_IA32_SPEC_CTRL, VENDOR, LIST), OTHER(MSR_IA32_PRED_CMD, VENDOR, 0),
 	ZERO(MSR_IA32_UCODE_WRITE),
 	STORE(MSR_IA32_UCODE_REV, UCODE, LIST | FEATURE, ucode_rev),
@@ -373,18 +370,13 @@ bool vhm_msr_is_fast(u32 index)
 
 /* ---- machine check ------------------------------------------------------- */
 
-u64 vhm_mce_cap(void)
-{
-	return MCE_CAP | VHM_MCE_BANKS;
-}
-
 /* vhm_setup_mce - KVM_X86_SETUP_MCE; -EINVAL for no, too many or unknown things */
 int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap)
 {
 	u32 banks = mcg_cap & 0xff, i;
 
 	/* bits 16..23: extended state registers, a number without effect here */
-	if (!banks || banks > VHM_MCE_BANKS || mcg_cap & ~(MCE_CAP | 0xff00ffull))
+	if (!banks || banks > VHM_MCE_BANKS || mcg_cap & ~(VHM_MCE_CAP | 0xff00ffull))
 		return -EINVAL;
 	vcpu->msrs.mcg_cap = mcg_cap;
 	if (mcg_cap & MCG_CTL_P_BIT)

@@ -524,7 +524,8 @@ bool vhm_msr_is_fast(u32 index);
  */
 int vhm_get_or_set_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u, bool set);
 int vhm_msr_list(struct kvm_msr_list __user *u, bool feature);
-u64 vhm_mce_cap(void);			/* KVM_X86_GET_MCE_CAP_SUPPORTED */
+/* KVM_X86_GET_MCE_CAP_SUPPORTED: MCG_CTL is there, software error recovery */
+#define VHM_MCE_CAP	(BIT_ULL(8) | BIT_ULL(24) | VHM_MCE_BANKS)
 int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap);	/* -EINVAL */
 
 /* ---- clock.c ------------------------------------------------------------- */
