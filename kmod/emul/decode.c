@@ -9,11 +9,11 @@
  * All input is guest-controlled: more() is asked before bytes are taken, and
  * every table index is masked to the table's size.
  */
+#include "alu.h"
 #include "decode.h"
 
 struct cursor {
-	const u8 *p;
-	const u8 *end;
+	const u8 *p, *end;
 };
 
 static inline bool more(const struct cursor *c, unsigned int n)
@@ -25,7 +25,7 @@ static inline bool more(const struct cursor *c, unsigned int n)
 static inline u64 take(struct cursor *c, unsigned int n)
 {
 	const u8 *p = c->p;
-	unsigned int i, shift = 64 - 8 * n;
+	unsigned int i;
 	u64 v = 0;
 	s32 v4;
 
@@ -36,53 +36,21 @@ static inline u64 take(struct cursor *c, unsigned int n)
 		memcpy(&v4, p, 4);
 		return (u64)v4;
 	}
-	for (i = 0; i < n; i++)
-		v |= (u64)p[i] << (8 * i);
-	return (u64)((s64)(v << shift) >> shift);
-}
-
-/* The row of opcode @op in VEX, EVEX or XOP map @map: only its length. */
-static u32 vex_row(struct vhm_insn *in, unsigned int map, u8 op)
-{
-	const u32 imm_8 = (u32)IMM_8 << E_IMM_SHIFT;
-	u32 row;
-
-	in->opcode = op;
-	in->map = VHM_MAP_OTHER;
-	switch (map) {
-	case 1:
-		in->map = VHM_MAP_0F;
-		row = vhm_insn_tab_0f[op];
-		/* VZEROUPPER is the only one without ModRM. */
-		if (!(row & E_MODRM) && op != 0x77)
-			return E_UD;
-		return row & (E_MODRM | E_IMM_MASK);
-	case 2:
-		in->map = VHM_MAP_0F38;
-		return E_MODRM;
-	case 3:
-		in->map = VHM_MAP_0F3A;
-		return E_MODRM | imm_8;
-	case 8:
-		return E_MODRM | imm_8;
-	case 10:
-		return E_MODRM | ((u32)IMM_32 << E_IMM_SHIFT);
-	default:		/* 5, 6, 9 */
-		return E_MODRM;
-	}
+	for (i = n; i--;)
+		v = v << 8 | p[i];
+	return vhm_sign_extend(v, n);
 }
 
 /*
  * C4, C5 (VEX), 62 (EVEX) and 8F (XOP): the prefix, its payload and the opcode.
- * Each byte is also a legacy opcode; what follows tells which it is.
+ * Each byte is also a legacy opcode; what follows tells which it is. Only the
+ * length is known.
  */
-static noinline enum vhm_insn_status escape_vex(struct vhm_insn *in,
-						struct cursor *c, u8 esc,
-						u32 *row)
+static noinline enum vhm_insn_status escape_vex(struct vhm_insn *in, struct cursor *c, u32 *row)
 {
 	unsigned int payload = 2, maps = 1 << 1 | 1 << 2 | 1 << 3, map;
+	u8 esc = in->opcode, p0;
 	bool vex;
-	u8 p0;
 
 	if (!more(c, 1))
 		return VHM_INSN_SHORT;
@@ -102,62 +70,53 @@ static noinline enum vhm_insn_status escape_vex(struct vhm_insn *in,
 	}
 	if (!vex) {
 		/* POP r/m, or LES, LDS, BOUND. */
-		*row = E_MODRM;
-		if (esc == 0x8f)
-			*row |= E_GROUP | GRP_POP;
+		*row = esc == 0x8f ? E_MODRM | E_GROUP | GRP_POP : E_MODRM;
 		return VHM_INSN_OK;
 	}
 	if (!more(c, payload + 1))
 		return VHM_INSN_SHORT;
-	if (!(maps >> map & 1) || in->rex ||
-	    (in->prefix & (VHM_PFX_LOCK | VHM_PFX_REPE | VHM_PFX_REPNE |
-			   VHM_PFX_OPSIZE)) ||
-	    (esc == 0x62 && !(c->p[1] & 0x04)))
+	if (!(maps >> map & 1) || in->rex || (esc == 0x62 && !(c->p[1] & 0x04)) ||
+	    in->prefix & (VHM_PFX_LOCK | VHM_PFX_REPE | VHM_PFX_REPNE | VHM_PFX_OPSIZE))
 		return VHM_INSN_UNKNOWN;
 
 	/* R, X and B are stored inverted; W is the top bit behind them. */
-	in->prefix |= VHM_PFX_VEX;
 	if (in->mode == VHM_INSN_64)
 		in->rex = VHM_REX | (~p0 >> 5 & (payload > 1 ? 7 : 4)) |
 			  (payload > 1 ? c->p[1] >> 4 & VHM_REX_W : 0);
-	*row = vex_row(in, map, c->p[payload]);
+	in->opcode = c->p[payload];
 	c->p += payload + 1;
-	return VHM_INSN_OK;
+	*row = E_MODRM | I(map == 3 || map == 8 ? 1 : map == 10 ? 4 : 0);
+	if (map == 1)
+		*row = vhm_insn_tab_0f[in->opcode] & (E_MODRM | E_IMM | E_SSE);
+	/* VZEROUPPER is the only one without ModRM. */
+	return *row & E_MODRM || in->opcode == 0x77 ? VHM_INSN_OK : VHM_INSN_UNKNOWN;
 }
 
 /* The opcode maps behind 0F. */
-static noinline enum vhm_insn_status escape_0f(struct vhm_insn *in,
-					       struct cursor *c, u32 *row)
+static noinline enum vhm_insn_status escape_0f(struct vhm_insn *in, struct cursor *c, u32 *row)
 {
+	u8 map;
+
 	if (!more(c, 1))
 		return VHM_INSN_SHORT;
-	in->opcode = *c->p++;
-	in->map = VHM_MAP_0F;
-	*row = vhm_insn_tab_0f[in->opcode];
-	if (in->opcode == 0x0f)
-		in->map = VHM_MAP_3DNOW;
-	if (in->opcode != 0x38 && in->opcode != 0x3a)
+	in->opcode = map = *c->p++;
+	*row = vhm_insn_tab_0f[map];
+	if (map != 0x38 && map != 0x3a)
 		return VHM_INSN_OK;
 
-	in->map = in->opcode == 0x38 ? VHM_MAP_0F38 : VHM_MAP_0F3A;
 	if (!more(c, 1))
 		return VHM_INSN_SHORT;
 	in->opcode = *c->p++;
-	*row = E_MODRM;
-	if (in->map == VHM_MAP_0F3A)
-		*row |= (u32)IMM_8 << E_IMM_SHIFT;
-	else if (in->opcode == 0xf0)
-		*row = E_ROW_MOVBE_RM;
-	else if (in->opcode == 0xf1)
-		*row = E_ROW_MOVBE_MR;
+	*row = map == 0x3a ? E_MODRM | I(1) : E_MODRM;
+	if (map == 0x38 && (in->opcode & 0xfe) == 0xf0)
+		*row = (in->opcode & 1 ? MR(MOVBE) : RM(MOVBE)) | E_MEM | E_SSE_NP | E_SSE_66;
 	return VHM_INSN_OK;
 }
 
-/* Prefixes and opcode; sets prefix, rex, seg (if overridden), map, opcode. */
-static inline enum vhm_insn_status
-take_opcode(struct vhm_insn *in, struct cursor *c, u32 *row)
+/* Prefixes and opcode; sets prefix, rex, seg (if overridden), opcode. */
+static inline enum vhm_insn_status take_opcode(struct vhm_insn *in, struct cursor *c, u32 *row)
 {
-	u8 b;
+	u8 b, seg;
 
 	for (;;) {
 		if (!more(c, 1))
@@ -175,8 +134,7 @@ take_opcode(struct vhm_insn *in, struct cursor *c, u32 *row)
 		if (*row & (VHM_PFX_REPE | VHM_PFX_REPNE))
 			in->prefix &= ~(VHM_PFX_REPE | VHM_PFX_REPNE);
 		if (*row & VHM_PFX_SEG) {
-			u8 seg = *row >> E_FORM_SHIFT & 0xf;
-
+			seg = *row >> E_FORM_SHIFT & 7;
 			/* 64-bit mode ignores ES, CS, SS and DS. */
 			if (in->mode == VHM_INSN_64 && seg < VHM_FS)
 				continue;
@@ -187,12 +145,7 @@ take_opcode(struct vhm_insn *in, struct cursor *c, u32 *row)
 	in->opcode = b;
 	if (likely(*row != E_ESC))
 		return VHM_INSN_OK;
-	if (b == 0x0f)
-		return escape_0f(in, c, row);
-	if (b != 0x63)
-		return escape_vex(in, c, b, row);
-	*row = in->mode == VHM_INSN_64 ? E_ROW_MOVSXD : E_MODRM;
-	return VHM_INSN_OK;
+	return b == 0x0f ? escape_0f(in, c, row) : escape_vex(in, c, row);
 }
 
 static const u8 base_16[8] = {
@@ -200,243 +153,169 @@ static const u8 base_16[8] = {
 };
 
 static const u8 index_16[8] = {
-	VHM_RSI, VHM_RDI, VHM_RSI, VHM_RDI,
-	VHM_REG_NONE, VHM_REG_NONE, VHM_REG_NONE, VHM_REG_NONE,
+	VHM_RSI, VHM_RDI, VHM_RSI, VHM_RDI, VHM_REG_NONE, VHM_REG_NONE, VHM_REG_NONE, VHM_REG_NONE,
 };
 
-/* base and index of 16-bit addressing; the bytes of displacement that follow. */
-static noinline unsigned int take_mem_16(struct vhm_insn *in)
+/* The memory operand of a ModRM byte @b with mod != 3. */
+static inline bool take_mem(struct vhm_insn *in, struct cursor *c, u8 b)
 {
-	unsigned int mod = in->modrm >> 6, rm = in->modrm & 7;
-
-	in->base = base_16[rm];
-	in->index = index_16[rm];
-	if (mod == 0 && rm == 6) {
-		in->base = VHM_REG_NONE;
-		return 2;
-	}
-	return mod;
-}
-
-/* Without SIB byte: the same. */
-static inline unsigned int take_mem_base(struct vhm_insn *in)
-{
-	in->base = (in->modrm & 7) | (in->rex & VHM_REX_B) << 3;
-	if (unlikely((in->modrm & 0xc7) == 0x05)) {
-		in->base = in->mode == VHM_INSN_64 ? VHM_REG_RIP : VHM_REG_NONE;
-		return 4;
-	}
-	return in->modrm < 0x40 ? 0 : in->modrm < 0x80 ? 1 : 4;
-}
-
-/* With SIB byte: the same. */
-static inline unsigned int take_mem_sib(struct vhm_insn *in, u8 sib)
-{
-	in->scale = sib >> 6;
-	in->index = (sib >> 3 & 7) | (in->rex & VHM_REX_X) << 2;
-	if (in->index == VHM_RSP)
-		in->index = VHM_REG_NONE;
-	in->base = (sib & 7) | (in->rex & VHM_REX_B) << 3;
-	if (in->modrm < 0x40 && (sib & 7) == 5) {
-		in->base = VHM_REG_NONE;
-		return 4;
-	}
-	return in->modrm < 0x40 ? 0 : in->modrm < 0x80 ? 1 : 4;
-}
-
-/* The memory operand of a ModRM byte with mod != 3. */
-static inline enum vhm_insn_status take_mem(struct vhm_insn *in,
-					    struct cursor *c)
-{
-	unsigned int disp;
+	unsigned int mod = b >> 6, rm = b & 7, disp = mod;
 
 	in->mem = 1;
-	in->index = VHM_REG_NONE;
 	if (unlikely(in->adsize == 2)) {
-		disp = take_mem_16(in);
-	} else if ((in->modrm & 7) == 4) {
-		if (!more(c, 1))
-			return VHM_INSN_SHORT;
-		disp = take_mem_sib(in, *c->p++);
+		in->base = base_16[rm];
+		in->index = index_16[rm];
+		if (mod == 0 && rm == 6) {
+			in->base = VHM_REG_NONE;
+			disp = 2;
+		}
 	} else {
-		disp = take_mem_base(in);
+		if (rm == 4) {
+			if (!more(c, 1))
+				return false;
+			b = *c->p++;	/* SIB: the base is where ModRM has it */
+			in->scale = b >> 6;
+			in->index = (b >> 3 & 7) | (in->rex & VHM_REX_X) << 2;
+			if (in->index == VHM_RSP)
+				in->index = VHM_REG_NONE;
+		}
+		in->base = (b & 7) | (in->rex & VHM_REX_B) << 3;
+		if (mod == 2)
+			disp = 4;
+		if (unlikely(mod == 0 && (b & 7) == 5)) {
+			in->base = rm == 5 && in->mode == VHM_INSN_64 ? VHM_REG_RIP : VHM_REG_NONE;
+			disp = 4;
+		}
 	}
-	if (!(in->prefix & VHM_PFX_SEG))
-		in->seg = (in->base & ~1) == VHM_RSP ? VHM_SS : VHM_DS;
+	if (!(in->prefix & VHM_PFX_SEG) && (in->base & ~1) == VHM_RSP)
+		in->seg = VHM_SS;
 	if (disp) {
 		if (!more(c, disp))
-			return VHM_INSN_SHORT;
-		in->disp = (s32)take(c, disp);
+			return false;
+		in->disp = take(c, disp);
 	}
-	return VHM_INSN_OK;
+	return true;
 }
 
 /* ModRM and what it names; refines *row by group and ModRM.reg. */
-static inline enum vhm_insn_status take_modrm(struct vhm_insn *in,
-					      struct cursor *c, u32 *row)
+static inline bool take_modrm(struct vhm_insn *in, struct cursor *c, u32 *row)
 {
 	unsigned int reg;
+	u8 modrm;
 
 	if (!more(c, 1))
-		return VHM_INSN_SHORT;
-	in->modrm = *c->p++;
-	reg = in->modrm >> 3 & 7;
-	if (*row & (E_GROUP | E_REG)) {
-		if (*row & E_GROUP)
-			*row = (*row & ~(E_OP | E_GROUP)) |
-			       vhm_insn_group[(*row & E_OP) % GRP_NR][reg];
-		else
-			*row += reg;
-	}
+		return false;
+	modrm = *c->p++;
+	reg = modrm >> 3 & 7;
+	if (*row & (E_GROUP | E_REG))
+		*row = *row & E_REG ? *row + reg : (*row & ~(E_OP | E_GROUP)) |
+						   vhm_insn_group[(*row & E_OP) % GRP_NR][reg];
 	in->reg = reg | (in->rex & VHM_REX_R) << 1;
-	if (in->modrm >= 0xc0 || (*row & E_REGONLY)) {
-		in->rm = (in->modrm & 7) | (in->rex & VHM_REX_B) << 3;
-		return VHM_INSN_OK;
-	}
-	return take_mem(in, c);
+	if (modrm < 0xc0 && !(*row & E_REGONLY))
+		return take_mem(in, c, modrm);
+	in->rm = (modrm & 7) | (in->rex & VHM_REX_B) << 3;
+	return true;
 }
 
-static noinline enum vhm_insn_status take_imm(struct vhm_insn *in,
-					      struct cursor *c, u32 row)
+/* The row without op and immediate if it means them for other operands or prefixes. */
+static noinline u32 check_row(const struct vhm_insn *in, u32 row)
 {
-	unsigned int z = in->size < 4 ? in->size : 4, n = 0;
+	unsigned int pfx = in->prefix & VHM_PFX_REPNE ? 3 : in->prefix & VHM_PFX_REPE ? 2 :
+			   in->prefix & VHM_PFX_OPSIZE ? 1 : 0;
 
-	switch ((enum vhm_imm)((row & E_IMM_MASK) >> E_IMM_SHIFT)) {
-	case IMM_NONE:
-		return VHM_INSN_OK;
-	case IMM_8:
-		n = 1;
-		break;
-	case IMM_Z:
-		n = z;
-		break;
-	case IMM_V:
-		n = in->size;
-		break;
-	case IMM_16:
-		n = 2;
-		break;
-	case IMM_32:
-		n = 4;
-		break;
-	case IMM_16_8:
-		n = 3;
-		break;
-	case IMM_FAR:
-		n = z + 2;
-		break;
-	case IMM_ADDR:
-		n = in->adsize;
-		in->mem = in->moffs = 1;
-		in->reg = VHM_RAX;
-		if (!(in->prefix & VHM_PFX_SEG))
-			in->seg = VHM_DS;
-		break;
-	case IMM_8_8:
-		if ((in->prefix & VHM_PFX_VEX) ||
-		    !(in->prefix & (VHM_PFX_OPSIZE | VHM_PFX_REPNE)))
-			return VHM_INSN_OK;
-		n = 2;
-		break;
-	}
+	if ((row & E_MEM && !in->mem) || (row & E_SSE && !(row >> E_SSE_SHIFT >> pfx & 1)))
+		row &= ~(E_OP | E_IMM);
+	return row;
+}
+
+/* Immediate or address behind opcode and ModRM. */
+static noinline bool take_imm(struct vhm_insn *in, struct cursor *c, u32 row)
+{
+	unsigned int n = row >> E_IMM_SHIFT & 7;
+
+	if (row & E_IMM_Z)
+		n += in->size < 4 ? in->size : 4;
+	if (row & E_IMM_V)
+		n += in->size;
+	if (row & E_MOFFS)
+		n += in->adsize;
 	if (!more(c, n))
-		return VHM_INSN_SHORT;
+		return false;
 	in->imm = take(c, n);
-	return VHM_INSN_OK;
-}
-
-/* Is the row's op meant with these prefixes? */
-static bool sse_prefix_ok(u32 row, u8 prefix)
-{
-	bool opsize = prefix & VHM_PFX_OPSIZE, repe = prefix & VHM_PFX_REPE;
-
-	switch ((enum vhm_sse)(row >> E_SSE_SHIFT & 7)) {
-	case SSE_ANY:
-		return true;
-	case SSE_NP:
-		return !opsize && !repe && !(prefix & VHM_PFX_REPNE);
-	case SSE_66:
-		return opsize && !repe && !(prefix & VHM_PFX_REPNE);
-	case SSE_NP_66:
-		return !repe && !(prefix & VHM_PFX_REPNE);
-	case SSE_66_F3:
-		return (opsize || repe) && !(prefix & VHM_PFX_REPNE);
+	if (row & E_MOFFS) {
+		in->mem = 1;
+		in->base = VHM_REG_NONE;
+		in->disp = (s64)in->imm;
 	}
-	return false;
+	return true;
 }
 
-/* Operands of an instruction without ModRM. */
-static noinline void set_opcode_operands(struct vhm_insn *in)
-{
-	if (!(in->prefix & VHM_PFX_SEG))
-		in->seg = VHM_DS;
-	in->rm = (in->opcode & 7) | (in->rex & VHM_REX_B) << 3;
-	if (in->opcode == 0x90 && in->op == VHM_OP_XCHG && !in->rm)
-		in->op = VHM_OP_NOP;
-}
-
-/* What E_SPECIAL asks for. */
+/* What the rest of the opcode says of the less usual instructions. */
 static noinline void set_special(struct vhm_insn *in, u32 row)
 {
-	unsigned int ssize = row >> E_SSIZE_SHIFT & 3;
-
 	if (row & E_ROW)
 		in->op += in->opcode >> 3 & 7;
-	if (ssize && (1 << (ssize - 1)) < in->size)
-		in->ssize = 1 << (ssize - 1);
-	if ((row & E_MEM && !in->mem) || !sse_prefix_ok(row, in->prefix))
-		in->op = VHM_OP_NONE;
-	if (in->op == VHM_OP_MOV_XMM)
-		in->size = in->ssize = 16;
+	if (row & E_O)
+		in->rm = (in->opcode & 7) | (in->rex & VHM_REX_B) << 3;
+	if (in->op == VHM_OP_XCHG && in->opcode == 0x90 && !in->rm)
+		in->op = VHM_OP_NOP;
+	if (in->opcode == 0x63 && in->mode != VHM_INSN_64)
+		in->op = VHM_OP_NONE;	/* ARPL, not MOVSXD */
+	if (in->op == VHM_OP_MOVZX || in->op == VHM_OP_MOVSX)
+		in->ssize = in->opcode != 0x63 ? 1 + (in->opcode & 1) : in->size < 4 ? in->size : 4;
 }
 
 /* Sizes in bytes by mode and by whether a 66 or 67 prefix is there. */
 static const u8 operand_size[3][2] = { { 2, 4 }, { 4, 2 }, { 4, 2 } };
 static const u8 address_size[3][2] = { { 2, 4 }, { 4, 2 }, { 8, 4 } };
 
-static inline void set_sizes(struct vhm_insn *in)
+static inline enum vhm_insn_status decode(struct vhm_insn *in, struct cursor *c)
 {
+	enum vhm_insn_status st;
+	u32 row = 0;
+
+	st = take_opcode(in, c, &row);
+	if (unlikely(st))
+		return st;
 	in->adsize = address_size[in->mode][!!(in->prefix & VHM_PFX_ADSIZE)];
 	in->size = operand_size[in->mode][!!(in->prefix & VHM_PFX_OPSIZE)];
 	if (in->rex & VHM_REX_W)
 		in->size = 8;
+	if (row & E_MODRM && !take_modrm(in, c, &row))
+		return VHM_INSN_SHORT;
+	if (row & E_W && !(in->opcode & 1))
+		in->size = 1;
+	if (unlikely(row & (E_UD | E_I64 | E_D64 | E_BYTE | E_SSE | E_MEM))) {
+		if (row & E_UD || (row & E_I64 && in->mode == VHM_INSN_64))
+			return VHM_INSN_UNKNOWN;
+		if (row & E_BYTE)
+			in->size = 1;
+		else if (row & E_D64 && in->mode == VHM_INSN_64 && in->size == 4)
+			in->size = 8;
+		row = check_row(in, row);
+	}
+	if (row & E_IMM && !take_imm(in, c, row))
+		return VHM_INSN_SHORT;
+	in->op = row & E_OP;
+	in->form = row >> E_FORM_SHIFT & 7;
+	in->ssize = in->size;
+	if (unlikely(row & (E_ROW | E_O)))
+		set_special(in, row);
+	return VHM_INSN_OK;
 }
 
-enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes,
-				     unsigned int n, enum vhm_insn_mode mode)
+enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes, unsigned int n,
+				     enum vhm_insn_mode mode)
 {
-	struct cursor c = {
-		bytes, bytes + (n < VHM_INSN_MAX ? n : VHM_INSN_MAX)
-	};
+	struct cursor c = { bytes, bytes + (n < VHM_INSN_MAX ? n : VHM_INSN_MAX) };
 	enum vhm_insn_status st;
-	u32 row = 0;
 
 	memset(insn, 0, sizeof(*insn));
 	insn->mode = mode;
-	st = take_opcode(insn, &c, &row);
-	if (unlikely(st))
-		return st == VHM_INSN_SHORT && n >= VHM_INSN_MAX ?
-		       VHM_INSN_LONG : st;
-	set_sizes(insn);
-	if (row & E_MODRM && take_modrm(insn, &c, &row))
-		return n < VHM_INSN_MAX ? VHM_INSN_SHORT : VHM_INSN_LONG;
-	if (unlikely(row & (E_UD | E_I64 | E_D64 | E_BYTE))) {
-		if (row & E_UD || (row & E_I64 && mode == VHM_INSN_64))
-			return VHM_INSN_UNKNOWN;
-		if (row & E_BYTE)
-			insn->size = 1;
-		else if (mode == VHM_INSN_64 && row & E_D64 && insn->size == 4)
-			insn->size = 8;
-	}
-	if (row & E_IMM_MASK && take_imm(insn, &c, row))
-		return n < VHM_INSN_MAX ? VHM_INSN_SHORT : VHM_INSN_LONG;
-	insn->op = row & E_OP;
-	insn->form = row >> E_FORM_SHIFT & 0xf;
-	insn->ssize = insn->size;
-	if (!(row & E_MODRM))
-		set_opcode_operands(insn);
-	if (row & E_SPECIAL)
-		set_special(insn, row);
+	insn->imm = 1;
+	insn->seg = VHM_DS;
+	insn->index = VHM_REG_NONE;
+	st = decode(insn, &c);
 	insn->len = c.p - bytes;
-	return VHM_INSN_OK;
+	return st == VHM_INSN_SHORT && n >= VHM_INSN_MAX ? VHM_INSN_LONG : st;
 }

@@ -27,7 +27,13 @@
 #ifndef VHM_EMUL_H
 #define VHM_EMUL_H
 
-#include "port.h"
+#ifdef VHM_USERSPACE
+#include "emul_port.h"		/* of the unit tests */
+#else
+#include <linux/compiler.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#endif
 
 /* ------------------------------------------------------------- registers */
 
@@ -70,7 +76,6 @@ enum vhm_insn_status {
 #define VHM_PFX_OPSIZE	0x08	/* 66 */
 #define VHM_PFX_ADSIZE	0x10	/* 67 */
 #define VHM_PFX_SEG	0x20	/* a segment override is in force */
-#define VHM_PFX_VEX	0x40	/* VEX, EVEX or XOP encoded */
 
 /* vhm_insn.rex, also set from VEX/EVEX/XOP */
 #define VHM_REX		0x40	/* a REX prefix is there: SPL, not AH */
@@ -79,72 +84,54 @@ enum vhm_insn_status {
 #define VHM_REX_X	0x02
 #define VHM_REX_B	0x01
 
-/* vhm_insn.map: which opcode map vhm_insn.opcode is of */
-enum vhm_insn_map {
-	VHM_MAP_1B,	/* one-byte opcodes */
-	VHM_MAP_0F,
-	VHM_MAP_0F38,
-	VHM_MAP_0F3A,
-	VHM_MAP_3DNOW,	/* 0F 0F; opcode is 0F, the suffix is in imm */
-	VHM_MAP_OTHER,	/* EVEX maps 5 and 6, XOP: only the length is known */
-};
-
 /*
  * What the executor does. VHM_OP_NONE: length only. The first eight are in the
  * order of the group-1 encoding, ROL..SAR in that of group 2, BT..BTC in that
- * of group 8: the decoder adds the /reg field to the first of each.
+ * of group 8: the decoder adds the /reg field to the first of each. The executor
+ * takes the lines as ranges.
  */
 enum vhm_insn_op {
 	VHM_OP_NONE,
-	VHM_OP_ADD, VHM_OP_OR, VHM_OP_ADC, VHM_OP_SBB,
-	VHM_OP_AND, VHM_OP_SUB, VHM_OP_XOR, VHM_OP_CMP,
-	VHM_OP_ROL, VHM_OP_ROR, VHM_OP_RCL, VHM_OP_RCR,
-	VHM_OP_SHL, VHM_OP_SHR, VHM_OP_SAL, VHM_OP_SAR,
-	VHM_OP_BT, VHM_OP_BTS, VHM_OP_BTR, VHM_OP_BTC,
-	VHM_OP_TEST, VHM_OP_NOT, VHM_OP_NEG, VHM_OP_INC, VHM_OP_DEC,
-	VHM_OP_MOV, VHM_OP_MOVZX, VHM_OP_MOVSX, VHM_OP_MOVBE,
+	VHM_OP_ADD, VHM_OP_OR, VHM_OP_ADC, VHM_OP_SBB, VHM_OP_AND, VHM_OP_SUB, VHM_OP_XOR,
+	VHM_OP_CMP, VHM_OP_TEST,
+	VHM_OP_ROL, VHM_OP_ROR, VHM_OP_RCL, VHM_OP_RCR, VHM_OP_SHL, VHM_OP_SHR, VHM_OP_SAL,
+	VHM_OP_SAR, VHM_OP_BT,
+	VHM_OP_BTS, VHM_OP_BTR, VHM_OP_BTC, VHM_OP_NOT, VHM_OP_NEG, VHM_OP_INC, VHM_OP_DEC,
 	VHM_OP_XCHG, VHM_OP_XADD, VHM_OP_CMPXCHG, VHM_OP_CMPXCHG8B,
-	VHM_OP_PUSH, VHM_OP_POP, VHM_OP_NOP,
-	VHM_OP_MOV_FROM_SREG,
-	VHM_OP_MOVS, VHM_OP_CMPS, VHM_OP_STOS, VHM_OP_LODS, VHM_OP_SCAS,
-	VHM_OP_INS, VHM_OP_OUTS, VHM_OP_IN, VHM_OP_OUT,
-	VHM_OP_MOV_FROM_CR, VHM_OP_MOV_TO_CR,
-	VHM_OP_MOV_FROM_DR, VHM_OP_MOV_TO_DR,
-	VHM_OP_CLTS, VHM_OP_LMSW, VHM_OP_SMSW, VHM_OP_INVLPG,
+	VHM_OP_MOV, VHM_OP_MOVZX, VHM_OP_MOVSX, VHM_OP_MOVBE,
 	VHM_OP_MOV_XMM,		/* 16-byte loads and stores of XMM registers */
+	VHM_OP_PUSH, VHM_OP_POP, VHM_OP_NOP,
+	VHM_OP_MOVS, VHM_OP_CMPS, VHM_OP_STOS, VHM_OP_LODS, VHM_OP_SCAS, VHM_OP_INS, VHM_OP_OUTS,
+	VHM_OP_IN, VHM_OP_OUT, VHM_OP_CLTS, VHM_OP_LMSW, VHM_OP_SMSW, VHM_OP_INVLPG,
+	VHM_OP_MOV_FROM_CR, VHM_OP_MOV_TO_CR, VHM_OP_MOV_FROM_DR, VHM_OP_MOV_TO_DR,
+	VHM_OP_MOV_FROM_SREG,
 	VHM_NR_OP,
 };
 
-/* Where the operands are. d: destination, s: source. */
+/*
+ * Where the operands are. d: destination, s: source. r/m may also be a register
+ * named by the opcode, or the accumulator where no ModRM byte says otherwise;
+ * so may reg.
+ */
 enum vhm_insn_form {
-	VHM_FORM_NONE,	/* none, or implied by op */
+	VHM_FORM_NONE,	/* r/m, or implied by op */
 	VHM_FORM_MR,	/* d r/m, s reg */
 	VHM_FORM_RM,	/* d reg, s r/m */
 	VHM_FORM_MI,	/* d r/m, s imm */
-	VHM_FORM_M1,	/* d r/m, s the constant 1 */
 	VHM_FORM_MC,	/* d r/m, s CL */
-	VHM_FORM_M,	/* d r/m */
-	VHM_FORM_AI,	/* d accumulator, s imm */
-	VHM_FORM_OI,	/* d register rm (from the opcode), s imm */
-	VHM_FORM_OA,	/* d register rm (from the opcode), s accumulator */
-	VHM_FORM_O,	/* d register rm (from the opcode) */
-	VHM_FORM_AD,	/* port I/O with the port in DX */
 };
 
 /*
- * One decoded instruction. len, map, opcode, modrm, prefix and rex are right
- * for every instruction; the rest is right whenever op is not VHM_OP_NONE, and
- * the memory operand (mem, seg, base, index, scale, disp, adsize) for every
- * instruction that has a ModRM byte, except that disp of an EVEX instruction
- * is not multiplied by its element size.
+ * One decoded instruction. len, opcode, prefix and rex are right for every
+ * instruction, the rest whenever op is not VHM_OP_NONE.
  */
 struct vhm_insn {
-	u64 imm;	/* immediate, sign-extended to 64 bits */
-	s32 disp;	/* displacement, sign-extended */
+	u64 imm;	/* immediate, sign-extended to 64 bits; 1 without one, for shifts */
+	s64 disp;	/* displacement, sign-extended, or the whole address */
 	u8 len;		/* bytes, 1..15 */
 	u8 op;		/* enum vhm_insn_op */
 	u8 form;	/* enum vhm_insn_form */
-	u8 size;	/* operand size in bytes: 1, 2, 4, 8, 16 */
+	u8 size;	/* operand size in bytes: 1, 2, 4, 8 */
 	u8 ssize;	/* size of the source of MOVZX and MOVSX, else = size */
 	u8 adsize;	/* address size in bytes: 2, 4, 8 */
 	u8 mem;		/* 1: the r/m operand is memory */
@@ -155,12 +142,9 @@ struct vhm_insn {
 	u8 index;	/* enum vhm_gpr, never VHM_REG_RIP */
 	u8 scale;	/* index is shifted left by this */
 	u8 mode;	/* enum vhm_insn_mode it was decoded in */
-	u8 map;		/* enum vhm_insn_map */
 	u8 opcode;	/* last opcode byte */
-	u8 modrm;
 	u8 prefix;	/* VHM_PFX_* */
 	u8 rex;		/* VHM_REX_*, 0 without REX */
-	u8 moffs;	/* 1: the address is imm, not base/index/disp */
 };
 
 /*
@@ -177,8 +161,8 @@ struct vhm_insn {
  * Source: AMD64 APM vol. 3, "Instruction Encoding", "Opcode and Operand
  * Encodings"; Intel SDM vol. 2, "Instruction Format", "Opcode Map".
  */
-enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes,
-				     unsigned int n, enum vhm_insn_mode mode);
+enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes, unsigned int n,
+				     enum vhm_insn_mode mode);
 
 /* -------------------------------------------------------------- executor */
 
@@ -240,8 +224,7 @@ struct vhm_emul_ops {
 	 * Fill @seg from the descriptor cache. Outside 64-bit mode for every
 	 * memory operand; in it for FS and GS, and for MOV r/m, Sreg.
 	 */
-	void (*segment)(struct vhm_emul *e, enum vhm_sreg nr,
-			struct vhm_seg *seg);
+	void (*segment)(struct vhm_emul *e, enum vhm_sreg nr, struct vhm_seg *seg);
 
 	/*
 	 * Read or write @size (1..16) bytes of linear memory. @acc is
@@ -252,10 +235,8 @@ struct vhm_emul_ops {
 	 * are raised as the guest's (#PF with exc.addr set), user mode when
 	 * cpl is 3.
 	 */
-	enum vhm_emul_status (*read)(struct vhm_emul *e, u64 la, void *buf,
-				     unsigned int size, unsigned int acc);
-	enum vhm_emul_status (*write)(struct vhm_emul *e, u64 la,
-				      const void *buf, unsigned int size);
+	enum vhm_emul_status (*read)(struct vhm_emul *e, u64 la, void *buf, u32 size, u32 acc);
+	enum vhm_emul_status (*write)(struct vhm_emul *e, u64 la, const void *buf, u32 size);
 
 	/*
 	 * Atomic compare-and-exchange of @size (1, 2, 4, 8, 16) bytes: for
@@ -263,9 +244,8 @@ struct vhm_emul_ops {
 	 * OK when @old was there and @new now is, RETRY when it was not. Device
 	 * memory has no such transaction: the owner writes @new.
 	 */
-	enum vhm_emul_status (*cmpxchg)(struct vhm_emul *e, u64 la,
-					const void *old, const void *new,
-					unsigned int size);
+	enum vhm_emul_status (*cmpxchg)(struct vhm_emul *e, u64 la, const void *old,
+					const void *new, u32 size);
 
 	/*
 	 * Would an access of this kind fault? FAULT if so, OK when all of it is
@@ -274,8 +254,7 @@ struct vhm_emul_ops {
 	 * and OUTS ask before they move a batch, and INS before it takes data
 	 * from a port that it could not put back.
 	 */
-	enum vhm_emul_status (*probe)(struct vhm_emul *e, u64 la,
-				      unsigned int size, unsigned int acc);
+	enum vhm_emul_status (*probe)(struct vhm_emul *e, u64 la, u32 size, u32 acc);
 
 	/*
 	 * One iteration of a REP string instruction took effect and another
@@ -289,18 +268,15 @@ struct vhm_emul_ops {
 	 * RCX and pio_size allow. All or nothing; after USER the same call
 	 * comes again and is answered OK, for IN with the data in pio_buf.
 	 */
-	enum vhm_emul_status (*pio_in)(struct vhm_emul *e, u16 port,
-				       unsigned int size, unsigned int count);
-	enum vhm_emul_status (*pio_out)(struct vhm_emul *e, u16 port,
-					unsigned int size, unsigned int count);
+	enum vhm_emul_status (*pio_in)(struct vhm_emul *e, u16 port, u32 size, u32 count);
+	enum vhm_emul_status (*pio_out)(struct vhm_emul *e, u16 port, u32 size, u32 count);
 
 	/*
 	 * May this code use the port? Called when cpl > IOPL or in virtual-8086
 	 * mode: consults the TSS's bitmap and raises #GP(0), or answers OK
 	 * because the CPU checks before it exits.
 	 */
-	enum vhm_emul_status (*pio_allowed)(struct vhm_emul *e, u16 port,
-					    unsigned int size);
+	enum vhm_emul_status (*pio_allowed)(struct vhm_emul *e, u16 port, u32 size);
 
 	/*
 	 * Control and debug registers. The executor has checked cpl, that CR is
@@ -308,14 +284,10 @@ struct vhm_emul_ops {
 	 * CR4.DE and DR7.GD, and raises what is due. CLTS, LMSW and SMSW arrive
 	 * as read_cr(0), write_cr(0); read_cr(4) is also used for UMIP.
 	 */
-	enum vhm_emul_status (*read_cr)(struct vhm_emul *e, unsigned int nr,
-					u64 *val);
-	enum vhm_emul_status (*write_cr)(struct vhm_emul *e, unsigned int nr,
-					 u64 val);
-	enum vhm_emul_status (*read_dr)(struct vhm_emul *e, unsigned int nr,
-					u64 *val);
-	enum vhm_emul_status (*write_dr)(struct vhm_emul *e, unsigned int nr,
-					 u64 val);
+	enum vhm_emul_status (*read_cr)(struct vhm_emul *e, u32 nr, u64 *val);
+	enum vhm_emul_status (*write_cr)(struct vhm_emul *e, u32 nr, u64 val);
+	enum vhm_emul_status (*read_dr)(struct vhm_emul *e, u32 nr, u64 *val);
+	enum vhm_emul_status (*write_dr)(struct vhm_emul *e, u32 nr, u64 val);
 	enum vhm_emul_status (*invlpg)(struct vhm_emul *e, u64 la);
 
 	/*
@@ -324,10 +296,8 @@ struct vhm_emul_ops {
 	 * access to the guest's FPU state. A load calls read_xmm too, before it
 	 * touches memory, so write_xmm finds that all is well.
 	 */
-	enum vhm_emul_status (*read_xmm)(struct vhm_emul *e, unsigned int nr,
-					 void *val);
-	enum vhm_emul_status (*write_xmm)(struct vhm_emul *e, unsigned int nr,
-					  const void *val);
+	enum vhm_emul_status (*read_xmm)(struct vhm_emul *e, u32 nr, void *val);
+	enum vhm_emul_status (*write_xmm)(struct vhm_emul *e, u32 nr, const void *val);
 };
 
 /*
@@ -378,34 +348,5 @@ enum vhm_emul_status vhm_emul_exec(struct vhm_emul *e);
  * Returns VHM_EMUL_FAULT, so that an op can return its result.
  */
 enum vhm_emul_status vhm_emul_raise(struct vhm_emul *e, u8 vector, u32 error);
-
-/*
- * vhm_emul_linear - architectural segmentation of one access
- * @off: effective address, truncated to the address size by the caller
- * @size: bytes, at least 1
- * @acc: VHM_ACC_*
- * @la: receives the linear address on OK
- *
- * Present, type and limit checks outside 64-bit mode (no type checks in real
- * and virtual-8086 mode), canonical check of both ends inside it. Raises
- * #SS(0) for the stack segment, #GP(0) otherwise, and returns FAULT.
- *
- * Source: AMD64 APM vol. 2, "Segmented Virtual Memory", "Segment-limit
- * checks", "Canonical Address Form".
- */
-enum vhm_emul_status vhm_emul_linear(struct vhm_emul *e, enum vhm_sreg seg,
-				     u64 off, unsigned int size,
-				     unsigned int acc, u64 *la);
-
-/*
- * vhm_emul_next_rip - rip behind an instruction of @len bytes
- *
- * EIP of 16- and 32-bit code wraps at 4 GiB; whether it left its code segment
- * is found by the next fetch.
- */
-static inline u64 vhm_emul_next_rip(enum vhm_insn_mode mode, u64 rip, u8 len)
-{
-	return mode == VHM_INSN_64 ? rip + len : (u32)(rip + len);
-}
 
 #endif

@@ -15,8 +15,7 @@
 #define VHM_VEC_GP	13
 
 /* General register @nr as an operand of the instruction: knows AH..BH. */
-static inline u64 vhm_gpr_read(const struct vhm_emul *e, unsigned int nr,
-			       unsigned int size)
+static inline u64 vhm_gpr_read(const struct vhm_emul *e, unsigned int nr, unsigned int size)
 {
 	if (size == 1 && nr >= VHM_RSP && nr <= VHM_RDI && !e->insn.rex)
 		return e->gpr[nr - 4] >> 8 & 0xff;
@@ -24,48 +23,60 @@ static inline u64 vhm_gpr_read(const struct vhm_emul *e, unsigned int nr,
 }
 
 /* As above; a 4-byte write clears the upper half. */
-static inline void vhm_gpr_write(struct vhm_emul *e, unsigned int nr,
-				 unsigned int size, u64 val)
+static inline void vhm_gpr_write(struct vhm_emul *e, unsigned int nr, unsigned int size, u64 val)
 {
-	u64 mask = vhm_mask(size);
+	u64 mask = vhm_mask(size == 4 ? 8 : size);
 
-	if (size == 4)
-		mask = ~0ull, val &= vhm_mask(4);
+	val &= vhm_mask(size);
 	if (size == 1 && nr >= VHM_RSP && nr <= VHM_RDI && !e->insn.rex) {
 		nr -= 4;
 		mask <<= 8;
 		val <<= 8;
 	}
-	e->gpr[nr] = (e->gpr[nr] & ~mask) | (val & mask);
+	e->gpr[nr] = (e->gpr[nr] & ~mask) | val;
 }
 
-/* The instruction is done: flags and rip. */
+/*
+ * The instruction is done: flags and rip. EIP of 16- and 32-bit code wraps at
+ * 4 GiB; whether it left its code segment is found by the next fetch.
+ */
 static inline enum vhm_emul_status vhm_emul_done(struct vhm_emul *e, u64 flags)
 {
 	e->rflags = flags & ~VHM_FL_RF;
-	e->rip = vhm_emul_next_rip(e->insn.mode, e->rip, e->insn.len);
+	e->rip += e->insn.len;
+	if (e->insn.mode != VHM_INSN_64)
+		e->rip = (u32)e->rip;
 	return VHM_EMUL_OK;
 }
 
 /*
- * The r/m operand: read it if @acc says so, and for memory leave its linear
- * address, segment-checked for @acc, in *la. @delta moves the effective address
- * (bit strings).
+ * Architectural segmentation of an access of @size bytes at the effective address
+ * @off, truncated to the address size: present, type and limit checks outside
+ * 64-bit mode (no type checks in real and virtual-8086 mode), canonical check of
+ * both ends inside it. *la is the linear address on OK; else #SS(0) for the stack
+ * segment and #GP(0) otherwise is raised, and the answer FAULT.
+ *
+ * Source: AMD64 APM vol. 2, "Segmented Virtual Memory", "Segment-limit
+ * checks", "Canonical Address Form".
  */
-enum vhm_emul_status vhm_rm_read(struct vhm_emul *e, s64 delta,
-				 unsigned int size, unsigned int acc, u64 *la,
-				 u64 *val);
+enum vhm_emul_status vhm_linear(struct vhm_emul *e, enum vhm_sreg seg, u64 off, unsigned int size,
+				unsigned int acc, u64 *la);
 
-/* Write the r/m operand at the *la of vhm_rm_read(.. VHM_ACC_WRITE ..). */
-enum vhm_emul_status vhm_rm_write(struct vhm_emul *e, u64 la, unsigned int size,
-				  u64 val);
+/* The same for the memory operand of the instruction, @delta bytes further. */
+enum vhm_emul_status vhm_rm_linear(struct vhm_emul *e, s64 delta, unsigned int size,
+				   unsigned int acc, u64 *la);
+
+/* Read the r/m operand. */
+enum vhm_emul_status vhm_rm_read(struct vhm_emul *e, unsigned int size, u64 *val);
+
+/* Write the r/m operand; with that the instruction is done. */
+enum vhm_emul_status vhm_rm_store(struct vhm_emul *e, unsigned int size, u64 val);
 
 /* The other files' parts of vhm_emul_exec(); LOCK has been checked. */
 enum vhm_emul_status vhm_exec_string(struct vhm_emul *e);
 enum vhm_emul_status vhm_exec_system(struct vhm_emul *e);
 
 /* OK if this code may use the port; else #GP(0) is recorded. */
-enum vhm_emul_status vhm_pio_check(struct vhm_emul *e, u16 port,
-				   unsigned int size);
+enum vhm_emul_status vhm_pio_check(struct vhm_emul *e, u16 port, unsigned int size);
 
 #endif

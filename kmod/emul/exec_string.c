@@ -15,55 +15,39 @@
 #define DI_RD	2
 #define DI_WR	4
 
-static unsigned int string_operands(enum vhm_insn_op op)
-{
-	switch (op) {
-	case VHM_OP_MOVS:
-		return SI | DI_WR;
-	case VHM_OP_CMPS:
-		return SI | DI_RD;
-	case VHM_OP_SCAS:
-		return DI_RD;
-	case VHM_OP_LODS:
-	case VHM_OP_OUTS:
-		return SI;
-	default:		/* STOS, INS */
-		return DI_WR;
-	}
-}
+static const u8 operands[] = {
+	[VHM_OP_MOVS - VHM_OP_MOVS] = SI | DI_WR,
+	[VHM_OP_CMPS - VHM_OP_MOVS] = SI | DI_RD,
+	[VHM_OP_STOS - VHM_OP_MOVS] = DI_WR,
+	[VHM_OP_LODS - VHM_OP_MOVS] = SI,
+	[VHM_OP_SCAS - VHM_OP_MOVS] = DI_RD,
+};
 
-/* Move a register of address-size width; a 4-byte one clears its upper half. */
-static void advance(struct vhm_emul *e, unsigned int nr, u64 by)
+/* Move a register of address-size width by @bytes; a 4-byte one clears its upper half. */
+static void advance(struct vhm_emul *e, unsigned int nr, u64 bytes)
 {
+	u64 by = e->rflags & VHM_FL_DF ? -bytes : bytes;
+
 	vhm_gpr_write(e, nr, e->insn.adsize, e->gpr[nr] + by);
-}
-
-/* Signed distance that rSI and rDI move over @bytes. */
-static u64 stride(const struct vhm_emul *e, unsigned int bytes)
-{
-	return e->rflags & VHM_FL_DF ? -(u64)bytes : bytes;
 }
 
 /* One element of anything but INS and OUTS. */
 static enum vhm_emul_status string_step(struct vhm_emul *e)
 {
 	const struct vhm_insn *in = &e->insn;
-	unsigned int use = string_operands(in->op), size = in->size;
-	u64 mask = vhm_mask(in->adsize);
-	u64 src = 0, dst = 0, s = vhm_gpr_read(e, VHM_RAX, size), d = 0;
+	unsigned int use = operands[in->op - VHM_OP_MOVS], size = in->size;
+	u64 mask = vhm_mask(in->adsize), src = 0, dst = 0, s = 0, d = 0;
 	enum vhm_emul_status st = VHM_EMUL_OK;
 
 	if (use & SI)
-		st = vhm_emul_linear(e, in->seg, e->gpr[VHM_RSI] & mask, size,
-				     VHM_ACC_READ, &src);
+		st = vhm_linear(e, in->seg, e->gpr[VHM_RSI] & mask, size, VHM_ACC_READ, &src);
+	else
+		s = vhm_gpr_read(e, VHM_RAX, size);
 	if (!st && use & (DI_RD | DI_WR))
-		st = vhm_emul_linear(e, VHM_ES, e->gpr[VHM_RDI] & mask, size,
-				     use & DI_WR ? VHM_ACC_WRITE : VHM_ACC_READ,
-				     &dst);
-	if (!st && use & SI) {
-		s = 0;
+		st = vhm_linear(e, VHM_ES, e->gpr[VHM_RDI] & mask, size,
+				use & DI_WR ? VHM_ACC_WRITE : VHM_ACC_READ, &dst);
+	if (!st && use & SI)
 		st = e->ops->read(e, src, &s, size, VHM_ACC_READ);
-	}
 	if (!st && use & DI_RD)
 		st = e->ops->read(e, dst, &d, size, VHM_ACC_READ);
 	if (!st && use & DI_WR)
@@ -76,9 +60,9 @@ static enum vhm_emul_status string_step(struct vhm_emul *e)
 	if (use & DI_RD)
 		vhm_alu_sub(s, d, 0, size, &e->rflags);
 	if (use & SI)
-		advance(e, VHM_RSI, stride(e, size));
+		advance(e, VHM_RSI, size);
 	if (use & (DI_RD | DI_WR))
-		advance(e, VHM_RDI, stride(e, size));
+		advance(e, VHM_RDI, size);
 	return VHM_EMUL_OK;
 }
 
@@ -86,14 +70,12 @@ static enum vhm_emul_status string_step(struct vhm_emul *e)
  * How many items to move at once, at most @count: within one page of RAM, the
  * segment and the owner's buffer, upwards only. One item may straddle pages.
  */
-static enum vhm_emul_status batch_size(struct vhm_emul *e, enum vhm_sreg seg,
-				       u64 off, unsigned int size,
-				       unsigned int acc, u64 *count, u64 *la)
+static enum vhm_emul_status batch_size(struct vhm_emul *e, enum vhm_sreg seg, u64 off,
+				       unsigned int size, unsigned int acc, u64 *count, u64 *la)
 {
+	enum vhm_emul_status st = vhm_linear(e, seg, off, size, acc, la);
 	u64 n = *count, room, unused;
-	enum vhm_emul_status st;
 
-	st = vhm_emul_linear(e, seg, off, size, acc, la);
 	if (st)
 		return st;
 	room = 0x1000 - (*la & 0xfff);
@@ -101,23 +83,17 @@ static enum vhm_emul_status batch_size(struct vhm_emul *e, enum vhm_sreg seg,
 		room = e->pio_size;
 	if (n > room / size)
 		n = room / size;
-	if (!n || e->rflags & (VHM_FL_DF | VHM_FL_TF))
-		n = 1;
-	if (n > 1 && (off + n * size - 1 > vhm_mask(e->insn.adsize) ||
-		      vhm_emul_linear(e, seg, off, n * size, acc, &unused)))
+	if (!n || e->rflags & (VHM_FL_DF | VHM_FL_TF) ||
+	    off + n * size - 1 > vhm_mask(e->insn.adsize) ||
+	    vhm_linear(e, seg, off, n * size, acc, &unused))
 		n = 1;
 	st = e->ops->probe(e, *la, n * size, acc);
-	if (st == VHM_EMUL_USER) {
-		n = 1;
-		st = VHM_EMUL_OK;
-	}
-	*count = n;
-	return st;
+	*count = st == VHM_EMUL_USER ? 1 : n;
+	return st == VHM_EMUL_USER ? VHM_EMUL_OK : st;
 }
 
 /* Move @bytes between pio_buf and memory. */
-static enum vhm_emul_status batch_copy(struct vhm_emul *e, u64 la,
-				       unsigned int bytes, bool to_mem)
+static enum vhm_emul_status batch_copy(struct vhm_emul *e, u64 la, unsigned int bytes, bool to_mem)
 {
 	enum vhm_emul_status st = VHM_EMUL_OK;
 	unsigned int i, n;
@@ -125,8 +101,7 @@ static enum vhm_emul_status batch_copy(struct vhm_emul *e, u64 la,
 	for (i = 0; i < bytes && !st; i += n) {
 		n = bytes - i < 16 ? bytes - i : 16;
 		st = to_mem ? e->ops->write(e, la + i, e->pio_buf + i, n) :
-			      e->ops->read(e, la + i, e->pio_buf + i, n,
-					   VHM_ACC_READ);
+			      e->ops->read(e, la + i, e->pio_buf + i, n, VHM_ACC_READ);
 	}
 	return st;
 }
@@ -135,16 +110,14 @@ static enum vhm_emul_status batch_copy(struct vhm_emul *e, u64 la,
 static enum vhm_emul_status pio_step(struct vhm_emul *e, u64 *count)
 {
 	bool ins = e->insn.op == VHM_OP_INS;
-	unsigned int nr = ins ? VHM_RDI : VHM_RSI;
-	unsigned int size = e->insn.size < 4 ? e->insn.size : 4;
-	u64 off = e->gpr[nr] & vhm_mask(e->insn.adsize), la;
+	unsigned int nr = ins ? VHM_RDI : VHM_RSI, size = e->insn.size < 4 ? e->insn.size : 4;
+	enum vhm_sreg seg = ins ? VHM_ES : e->insn.seg;
+	u64 la, off = e->gpr[nr] & vhm_mask(e->insn.adsize);
 	u16 port = e->gpr[VHM_RDX];
-	enum vhm_emul_status st;
+	enum vhm_emul_status st = vhm_pio_check(e, port, size);
 
-	st = vhm_pio_check(e, port, size);
 	if (!st)
-		st = batch_size(e, ins ? VHM_ES : e->insn.seg, off, size,
-				ins ? VHM_ACC_WRITE : VHM_ACC_READ, count, &la);
+		st = batch_size(e, seg, off, size, ins ? VHM_ACC_WRITE : VHM_ACC_READ, count, &la);
 	if (!st)
 		st = ins ? e->ops->pio_in(e, port, size, *count) :
 			   batch_copy(e, la, size * *count, false);
@@ -152,14 +125,14 @@ static enum vhm_emul_status pio_step(struct vhm_emul *e, u64 *count)
 		st = ins ? batch_copy(e, la, size * *count, true) :
 			   e->ops->pio_out(e, port, size, *count);
 	if (!st)
-		advance(e, nr, stride(e, size * *count));
+		advance(e, nr, size * *count);
 	return st;
 }
 
 /* Did CMPS or SCAS meet the condition that ends REPE or REPNE? */
 static bool rep_ends(const struct vhm_emul *e)
 {
-	if (!(string_operands(e->insn.op) & DI_RD))
+	if (e->insn.op != VHM_OP_CMPS && e->insn.op != VHM_OP_SCAS)
 		return false;
 	return !(e->rflags & VHM_FL_ZF) == !!(e->insn.prefix & VHM_PFX_REPE);
 }
@@ -168,7 +141,6 @@ enum vhm_emul_status vhm_exec_string(struct vhm_emul *e)
 {
 	const struct vhm_insn *in = &e->insn;
 	bool rep = in->prefix & (VHM_PFX_REPE | VHM_PFX_REPNE);
-	bool pio = in->op == VHM_OP_INS || in->op == VHM_OP_OUTS;
 	unsigned int left = rep && !(e->rflags & VHM_FL_TF) ? e->max_iter : 1;
 	enum vhm_emul_status st;
 	u64 n;
@@ -179,15 +151,17 @@ enum vhm_emul_status vhm_exec_string(struct vhm_emul *e)
 			break;
 		if (!left)
 			return VHM_EMUL_MORE;
-		if (!pio)
+		if (in->op == VHM_OP_INS || in->op == VHM_OP_OUTS) {
+			st = pio_step(e, &n);
+		} else {
 			n = 1;
-		st = pio ? pio_step(e, &n) : string_step(e);
+			st = string_step(e);
+		}
 		if (st)
 			return st;
-		if (!rep)
-			break;
-		advance(e, VHM_RCX, -n);
-		if (rep_ends(e))
+		if (rep)
+			vhm_gpr_write(e, VHM_RCX, in->adsize, e->gpr[VHM_RCX] - n);
+		if (!rep || rep_ends(e))
 			break;
 		if (--left)
 			e->ops->commit(e);

@@ -5,9 +5,13 @@ OUT ?= out
 EMUL_SRCS := $(addprefix ../../kmod/emul/,decode.c decode_tab.c exec.c exec_string.c exec_sys.c)
 
 UNIT_TESTS += emul_exec emul_native emul_len
+EMUL_CFLAGS := -I.
 emul_exec_SRCS := emul_exec.c emul_mach.c $(EMUL_SRCS) $(KTAP)
 emul_native_SRCS := emul_native.c emul_native.S emul_mach.c $(EMUL_SRCS)
 emul_len_SRCS := emul_len.c $(EMUL_SRCS)
+emul_exec_CFLAGS := $(EMUL_CFLAGS)
+emul_native_CFLAGS := $(EMUL_CFLAGS)
+emul_len_CFLAGS := $(EMUL_CFLAGS)
 
 # Programs for emul_len: a kernel, and what has vector instructions.
 EMUL_VMLINUZ ?= $(lastword $(sort $(wildcard /boot/vmlinuz-*)))
@@ -22,4 +26,5 @@ $(OUT)/emul_vmlinux: emul_vmlinux.sh $(EMUL_VMLINUZ)
 
 FUZZ_TARGETS += fuzz_emul
 fuzz_emul_SRCS := fuzz_emul.c emul_mach.c $(EMUL_SRCS)
+fuzz_emul_CFLAGS := $(EMUL_CFLAGS)
 fuzz_emul_RUN := -max_len=56

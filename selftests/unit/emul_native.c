@@ -343,7 +343,7 @@ static bool build(struct test *c)
 		aim_string(c);
 	if (t->flags & STACK)
 		cpu.gpr[VHM_RSP] = TARGET + rnd() % 256;
-	if (mach.e.insn.mem && !mach.e.insn.moffs && !aim(c))
+	if (mach.e.insn.mem && !(t->flags & MOFFS) && !aim(c))
 		return false;
 	/* LOCK goes in front, and moves a RIP-relative operand by a byte. */
 	if (t->flags & LOCKS && mach.e.insn.mem && one_in(3) &&
@@ -389,8 +389,7 @@ static u64 undefined_flags(void)
 		return VHM_FL_OF | VHM_FL_SF | VHM_FL_AF | VHM_FL_PF;
 	if (in->op < VHM_OP_ROL || in->op > VHM_OP_SAR)
 		return 0;
-	count = in->form == VHM_FORM_M1 ? 1 : in->form == VHM_FORM_MC ?
-		cpu.gpr[VHM_RCX] : in->imm;
+	count = in->form == VHM_FORM_MC ? cpu.gpr[VHM_RCX] : in->imm;
 	count &= in->size == 8 ? 63 : 31;
 	if (!count)
 		return 0;

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the decoder and the executor need from their surroundings, in the
- * kernel and in userspace.
- *
- * The same sources are compiled into hv.ko and into the host-built unit tests
- * and fuzzers (-DVHM_USERSPACE). This file is the only one that knows which.
+ * What the decoder and the executor take from the kernel, for the host-built
+ * unit tests and fuzzers (-DVHM_USERSPACE).
  */
-#ifndef VHM_EMUL_PORT_H
-#define VHM_EMUL_PORT_H
-
-#ifdef VHM_USERSPACE
+#ifndef EMUL_PORT_H
+#define EMUL_PORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,15 +26,6 @@ typedef int64_t s64;
 #ifndef container_of
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
-#endif
-
-#else
-
-#include <linux/compiler.h>
-#include <linux/container_of.h>
-#include <linux/string.h>
-#include <linux/types.h>
-
 #endif
 
 #endif
