@@ -41,8 +41,10 @@ enum {
 #define ICR_SHORTHAND		0xc0000	/* field */
 #define VHM_DEST_ALL		0xffffffffu
 
-enum { DM_FIXED, DM_LOWEST = 0x100, DM_SMI = 0x200, DM_NMI = 0x400,
-       DM_INIT = 0x500, DM_STARTUP = 0x600, DM_EXTINT = 0x700 };
+enum {
+	DM_FIXED, DM_LOWEST = 0x100, DM_SMI = 0x200, DM_NMI = 0x400, DM_INIT = 0x500,
+	DM_STARTUP = 0x600, DM_EXTINT = 0x700
+};
 enum { SH_SELF = 0x40000, SH_ALL = 0x80000, SH_OTHERS = 0xc0000 };
 
 static inline u32 lapic_reg(const struct vhm_lapic *lapic, u32 off)

@@ -19,7 +19,8 @@
  * Lock order: the three locks are raw, taken with interrupts off and never one
  * inside another. ops->kick, ->nmi, ->init_vcpu, ->sipi may be called with
  * pic.lock or ioapic.lock held; ops->timer_start and ->timer_cancel with
- * pit.lock held (a timer callback never takes it) or none. Nothing here sleeps or allocates but the functions that say so.
+ * pit.lock held (a timer callback never takes it) or none. Nothing here sleeps
+ * or allocates but the functions that say so.
  *
  * Sources: Intel SDM volume 3, "Advanced Programmable Interrupt Controller
  * (APIC)"; AMD APM volume 2, "Advanced Programmable Interrupt Controller

@@ -422,8 +422,7 @@ int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip,
 		return -ENOMEM;
 	lapic->chip = chip;
 	lapic->timer = timer;
-	timer->fn = vhm_lapic_timer_fn;
-	timer->lapic = lapic;
+	*timer = (struct vhm_irq_timer) { vhm_lapic_timer_fn, lapic, NULL };
 	lapic->index = index;
 	lapic->id = id;
 	lapic->bsp = bsp;
@@ -434,13 +433,11 @@ int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip,
 
 void vhm_lapic_publish(struct vhm_lapic *lapic)
 {
-	struct vhm_irqchip *chip = lapic->chip;
-
 	/* The LAPIC is complete before it is found; finders depend on the pointer. */
-	smp_store_release(&chip->lapics[lapic->index], lapic);
-	if (lapic->index >= chip->n_lapics)
+	smp_store_release(&lapic->chip->lapics[lapic->index], lapic);
+	if (lapic->index >= lapic->chip->n_lapics)
 		/* Pairs with vhm_irq_send() and the PIC. */
-		smp_store_release(&chip->n_lapics, lapic->index + 1);
+		smp_store_release(&lapic->chip->n_lapics, lapic->index + 1);
 }
 
 void vhm_lapic_destroy(struct vhm_lapic *lapic)

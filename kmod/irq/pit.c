@@ -134,7 +134,8 @@ static void timer_restart(struct vhm_irqchip *chip)
 	chip->ops->timer_cancel(pit->timer);
 	atomic_set(&pit->pending, 0);
 	/* This gate is tied high: no edge of it ever comes. */
-	if (ch->s.mode == MODE_UNSET || gate == GATE_STARTS || pit->flags & KVM_PIT_FLAGS_HPET_LEGACY)
+	if (ch->s.mode == MODE_UNSET || gate == GATE_STARTS ||
+	    pit->flags & KVM_PIT_FLAGS_HPET_LEGACY)
 		return;
 	if (gate != GATE_PAUSES)
 		ns = max_t(u64, ns, VHM_TIMER_MIN_PERIOD);
@@ -262,9 +263,8 @@ void vhm_pit_write(struct vhm_irqchip *chip, u16 port, u8 val)
 
 	guard(vhm_raw)(&pit->lock);
 	if (port == 0x61) {
-		pit->flags &= ~KVM_PIT_FLAGS_SPEAKER_DATA_ON;
-		if (val & 2)
-			pit->flags |= KVM_PIT_FLAGS_SPEAKER_DATA_ON;
+		pit->flags = (pit->flags & ~KVM_PIT_FLAGS_SPEAKER_DATA_ON) |
+			     (val & 2 ? KVM_PIT_FLAGS_SPEAKER_DATA_ON : 0);
 		set_gate(chip, &pit->ch[2], val & 1);
 	} else if ((port & 3) == 3) {
 		write_control(chip, val);
@@ -286,8 +286,7 @@ int vhm_pit_create(struct vhm_irqchip *chip, struct vhm_irq_timer *timer, u32 fl
 		return -EINVAL;
 	raw_spin_lock_init(&pit->lock);
 	pit->timer = timer;
-	timer->fn = pit_timer_fn;
-	timer->chip = chip;
+	*timer = (struct vhm_irq_timer) { pit_timer_fn, NULL, chip };
 	pit->speaker = flags & KVM_PIT_SPEAKER_DUMMY;
 	pit->reinject = true;
 	for (i = 0; i < 3; i++)

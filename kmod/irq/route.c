@@ -24,7 +24,7 @@ struct vhm_routing {
 	struct route gsi[];
 };
 
-/* ---- message to LAPIC --------------------------------------------------------------------- */
+/* ---- message to LAPIC ----------------------------------------------------------- */
 
 static bool match_physical(const struct vhm_lapic *l, u32 dest)
 {
@@ -95,14 +95,14 @@ int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src, u32 icr, u32 d
 /* SDM, "Message Signalled Interrupts": address and data register formats. */
 int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data)
 {
-	u32 icr = (data & (ICR_LEVEL | ICR_MODE | 0xff)) | (addr & 4 ? ICR_LOGICAL : 0) | ICR_ASSERT;
+	u32 icr = (data & 0x87ff) | (addr & 4 ? ICR_LOGICAL : 0) | ICR_ASSERT;
 
 	if (addr & 8 && (icr & ICR_MODE) == DM_FIXED)	/* redirection hint */
 		icr |= DM_LOWEST;
 	return vhm_irq_send(chip, NULL, icr, vhm_dest8(addr >> 12));
 }
 
-/* ---- GSI to pin or message ------------------------------------------------------------------- */
+/* ---- GSI to pin or message ------------------------------------------------------ */
 
 int vhm_irq_line(struct vhm_irqchip *chip, enum vhm_irq_source source, u32 gsi, bool level)
 {
@@ -129,7 +129,7 @@ int vhm_irq_line(struct vhm_irqchip *chip, enum vhm_irq_source source, u32 gsi, 
 	return ret;
 }
 
-/* ---- building a table -------------------------------------------------------------------------- */
+/* ---- building a table ----------------------------------------------------------- */
 
 /* One entry of the user's, its GSI checked. 0, -EINVAL. */
 static int add_entry(struct vhm_routing *rt, const struct kvm_irq_routing_entry *e)
@@ -181,7 +181,7 @@ int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_e
 	return 0;
 }
 
-/* ---- the chip as a whole --------------------------------------------------------------------------- */
+/* ---- the chip as a whole -------------------------------------------------------- */
 
 int vhm_irqchip_init(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops)
 {
@@ -194,7 +194,8 @@ int vhm_irqchip_init(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops)
 	rt->n_gsi = KVM_IOAPIC_NUM_PINS;
 	for (i = 0; i < KVM_IOAPIC_NUM_PINS; i++) {
 		/* Eight to the master, eight to the slave; the IOAPIC has them all. */
-		rt->gsi[i] = (struct route) { BIT(i / 8) | BIT(KVM_IRQCHIP_IOAPIC), { i, i, i }, 0, 0 };
+		rt->gsi[i].ways = BIT(i / 8) | BIT(KVM_IRQCHIP_IOAPIC);
+		memset(rt->gsi[i].pin, i, sizeof(rt->gsi[i].pin));
 		chip->ioapic.s.redirtbl[i].fields.mask = 1;
 	}
 	chip->pit_pins[0] = chip->pit_pins[1] = BIT(0);
