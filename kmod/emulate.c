@@ -26,7 +26,7 @@ static struct vhm_vcpu *vcpu_of(struct vhm_emul *e)
 
 static int fetch_page(struct vhm_vcpu *vcpu, u64 la, u8 *buf, int n, bool nofault)
 {
-	u32 acc = VHM_ACC_EXEC | (vhm_st(vcpu, VHM_ST_CODE)->cpl == 3 ? VHM_ACC_USER : 0);
+	u32 acc = VHM_ACC_EXEC | (vcpu->st.cpl == 3 ? VHM_ACC_USER : 0);
 	struct vhm_walk w;
 
 	if (vhm_gva_to_gpa(vcpu, la, acc, nofault, &w))

@@ -13,9 +13,6 @@
 
 #include "vhm.h"
 
-#define DB_VECTOR	1
-#define BP_VECTOR	3
-#define UD_VECTOR	6
 #define BLOCK_SHADOW	(VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS)
 
 /* ---- instruction length -------------------------------------------------------- */
@@ -128,8 +125,10 @@ static int fail_entry(struct vhm_vcpu *vcpu)
 	return VHM_USER;
 }
 
+/* The vCPU's state is undefined after it: as KVM does, it starts over as by INIT. */
 static int shutdown(struct vhm_vcpu *vcpu)
 {
+	vhm_vcpu_reset(vcpu, true);
 	vcpu->run->exit_reason = KVM_EXIT_SHUTDOWN;
 	return VHM_USER;
 }
@@ -387,7 +386,7 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_FAULT] = { vhm_mmio_fast, fault_slow },
 	[VHM_X_EXCEPTION] = { do_exception, do_exception },
 	[VHM_X_IRQ_WINDOW ... VHM_X_NMI_WINDOW] = { window, again },
-	[VHM_X_SHUTDOWN] = { shutdown, shutdown },
+	[VHM_X_SHUTDOWN] = { leave, shutdown },
 	[VHM_X_FAIL_ENTRY] = { leave, fail_entry },
 	[VHM_X_RDTSC ... VHM_X_UNKNOWN] = { leave, unexpected },
 };

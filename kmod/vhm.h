@@ -62,7 +62,7 @@ enum { VHM_LDTR = VHM_NR_SREG, VHM_TR, VHM_NR_SEGS };
 struct vhm_state {
 	u64 cr0, cr2, cr3, cr4, efer;	/* as the guest sees them */
 	struct vhm_seg seg[VHM_NR_SEGS];
-	u8 cpl;
+	u8 cpl;		/* also current, without vhm_st(), after every exit */
 	struct { u64 base; u16 limit; } gdt, idt;
 	u64 star, lstar, cstar, sfmask, kernel_gs_base;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
@@ -243,6 +243,7 @@ struct vhm_vcpu {
 	int in_section;		/* [a] CPU number while in a section, else -1; see vhm_kick() */
 	u32 st_valid;		/* [m] groups of st that are current */
 	u32 st_dirty;		/* [m] groups of st the hardware must be given */
+	bool code64;		/* [o] EFER.LMA and CS.L at the last exit; see vhm_is_64bit() */
 	u8 cr8;			/* [m] task priority as the guest sees it */
 	bool cr8_intercept;	/* [m] a pending interrupt waits for a lower CR8 */
 	bool dr_live;		/* [m] guest debug registers are loaded in the section */
@@ -350,11 +351,17 @@ static inline bool vhm_is_long(struct vhm_vcpu *vcpu)
 	return vhm_st(vcpu, VHM_ST_CR)->efer & 0x400;	/* EFER.LMA */
 }
 
-/** vhm_is_64bit: long mode and the code segment is 64-bit. */
+/**
+ * vhm_is_64bit: long mode and the code segment is 64-bit. Hot: what the last
+ * exit said holds until somebody writes one of the two.
+ */
 static inline bool vhm_is_64bit(struct vhm_vcpu *vcpu)
 {
-	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
+	struct vhm_state *st;
 
+	if (likely(!(vcpu->st_dirty & (VHM_ST_CR | VHM_ST_CODE))))
+		return vcpu->code64;
+	st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
 	return (st->efer & 0x400) && (st->seg[VHM_CS].attr & VHM_SEG_L);
 }
 
@@ -375,12 +382,11 @@ static inline void *vhm_pio_data(struct vhm_vcpu *vcpu)
 /** vhm_insn_mode: how the decoder must read the guest's code now. */
 static inline enum vhm_insn_mode vhm_insn_mode(struct vhm_vcpu *vcpu)
 {
-	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
-
-	if ((st->efer & 0x400) && (st->seg[VHM_CS].attr & VHM_SEG_L))
+	if (vhm_is_64bit(vcpu))
 		return VHM_INSN_64;
 	/* the D bit means nothing in real mode, but is loaded as zero there */
-	return st->seg[VHM_CS].attr & VHM_SEG_DB ? VHM_INSN_32 : VHM_INSN_16;
+	return vhm_st(vcpu, VHM_ST_CODE)->seg[VHM_CS].attr & VHM_SEG_DB ? VHM_INSN_32 :
+									 VHM_INSN_16;
 }
 
 /* ---- run.c: the loop and its wake-ups ----------------------------------- */

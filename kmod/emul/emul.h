@@ -199,12 +199,12 @@ struct vhm_emul_exc {
 #define VHM_SEG_L	0x200
 #define VHM_SEG_DB	0x400	/* 32-bit stack or code, 4 GiB expand-down */
 
-/* A segment register with its hidden part. */
+/* A segment register with its hidden part; in the order of SVM's VMCB. */
 struct vhm_seg {
-	u64 base;
-	u32 limit;	/* last valid offset in bytes, granularity applied */
 	u16 sel;
 	u16 attr;	/* VHM_SEG_* */
+	u32 limit;	/* last valid offset in bytes, granularity applied */
+	u64 base;
 };
 
 struct vhm_emul;

@@ -23,7 +23,7 @@
 #define VM_CR_LOCK	BIT(3)
 #define VM_CR_SVMDIS	BIT(4)
 
-struct svm_features svm_feat __read_mostly;
+u32 svm_n_asids __read_mostly;
 
 /*
  * svm_check - struct vhm_ops->check
@@ -56,64 +56,37 @@ int svm_check(void)
 	return 0;
 }
 
-/* CR4 bits a guest may set, and the host feature each one needs. */
-static const struct { u64 bits; int feature; } cr4_rows[] = {
-	{ X86_CR4_VME | X86_CR4_PVI, X86_FEATURE_VME },
-	{ X86_CR4_TSD, X86_FEATURE_TSC },
-	{ X86_CR4_DE, X86_FEATURE_DE },
-	{ X86_CR4_PSE, X86_FEATURE_PSE },
-	{ X86_CR4_PAE, X86_FEATURE_PAE },
-	{ X86_CR4_MCE, X86_FEATURE_MCE },
-	{ X86_CR4_PGE, X86_FEATURE_PGE },
-	{ X86_CR4_OSFXSR, X86_FEATURE_FXSR },
-	{ X86_CR4_OSXMMEXCPT, X86_FEATURE_XMM },
-	{ X86_CR4_UMIP, X86_FEATURE_UMIP },
-	{ X86_CR4_FSGSBASE, X86_FEATURE_FSGSBASE },
-	{ X86_CR4_PCIDE, X86_FEATURE_PCID },
-	{ X86_CR4_OSXSAVE, X86_FEATURE_OSXSAVE },
-	{ X86_CR4_SMEP, X86_FEATURE_SMEP },
-	{ X86_CR4_SMAP, X86_FEATURE_SMAP },
+/* CR4 bits a guest may set: those of every CPU with SVM, and with a feature of the host. */
+#define CR4_ALWAYS	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | \
+			 X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | \
+			 X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
+static const struct { u32 bit; int feature; } cr4_rows[] = {
+	{ X86_CR4_UMIP, X86_FEATURE_UMIP }, { X86_CR4_FSGSBASE, X86_FEATURE_FSGSBASE },
+	{ X86_CR4_PCIDE, X86_FEATURE_PCID }, { X86_CR4_OSXSAVE, X86_FEATURE_OSXSAVE },
+	{ X86_CR4_SMEP, X86_FEATURE_SMEP }, { X86_CR4_SMAP, X86_FEATURE_SMAP },
 };
-
-static u64 guest_cr4(void)
-{
-	u64 cr4 = X86_CR4_PCE;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(cr4_rows); i++)
-		if (boot_cpu_has(cr4_rows[i].feature))
-			cr4 |= cr4_rows[i].bits;
-	return cr4;
-}
 
 /* Of the host's state components; protection keys and AMX are not for guests yet. */
 #define GUEST_XCR0	(XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512)
 
-/* svm_setup_caps - fill svm_feat and vhm_caps. svm_check() has passed. */
+/* svm_setup_caps - fill vhm_caps. svm_check() has passed. */
 void svm_setup_caps(void)
 {
-	svm_feat = (struct svm_features){
-		.n_asids = cpuid_ebx(CPUID_SVM),
-		.nrips = boot_cpu_has(X86_FEATURE_NRIPS),
-		.decode = boot_cpu_has(X86_FEATURE_DECODEASSISTS),
-		.flush_by_asid = boot_cpu_has(X86_FEATURE_FLUSHBYASID),
-		.pause_filter = boot_cpu_has(X86_FEATURE_PAUSEFILTER),
-		.pause_thresh = boot_cpu_has(X86_FEATURE_PFTHRESHOLD),
-		.v_spec_ctrl = boot_cpu_has(X86_FEATURE_V_SPEC_CTRL),
-		.spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL),
-		.ibpb = boot_cpu_has(X86_FEATURE_IBPB),
-		.tsc_aux = boot_cpu_has(X86_FEATURE_RDTSCP) || boot_cpu_has(X86_FEATURE_RDPID),
-	};
+	int i;
+
+	svm_n_asids = cpuid_ebx(CPUID_SVM);
 	vhm_caps = (struct vhm_caps){
 		/* second-level tables have four levels */
 		.maxphyaddr = min_t(u8, cpuid_eax(0x80000008), 48),
 		.max_page_level = boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2,
-		.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX,
-		.cr4 = guest_cr4(),
+		.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX |
+			(boot_cpu_has(X86_FEATURE_FXSR_OPT) ? EFER_FFXSR : 0),
+		.cr4 = CR4_ALWAYS,
 		.hypercall = { 0x0f, 0x01, 0xd9 },
 	};
-	if (boot_cpu_has(X86_FEATURE_FXSR_OPT))
-		vhm_caps.efer |= EFER_FFXSR;
+	for (i = 0; i < ARRAY_SIZE(cr4_rows); i++)
+		if (boot_cpu_has(cr4_rows[i].feature))
+			vhm_caps.cr4 |= cr4_rows[i].bit;
 	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
 		vhm_caps.xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) & GUEST_XCR0;
 }

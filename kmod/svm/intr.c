@@ -30,7 +30,7 @@ static void mask_nmi(struct svm_vcpu *svm, bool masked)
 {
 	svm->nmi_masked = masked;
 	svm->iret_seen = false;
-	svm_set_icpt(svm, SVM_ICPT_IRET, masked);
+	svm_set_icpt(svm, SVM_EXIT_IRET, masked);
 }
 
 /* svm_inject - struct vhm_ops->inject */
@@ -44,8 +44,8 @@ void svm_inject(struct vhm_vcpu *vcpu, const struct vhm_event *ev)
 		if (!ev->insn_len)
 			return;		/* rip stands on it: it is executed */
 		svm->soft_rip = vcpu->rip;
-		if (svm_feat.nrips)
-			svm->vmcb->nrip = vcpu->rip + ev->insn_len;
+		if (boot_cpu_has(X86_FEATURE_NRIPS))
+			svm->vmcb.nrip = vcpu->rip + ev->insn_len;
 		else
 			vcpu->rip += ev->insn_len;
 	}
@@ -53,45 +53,24 @@ void svm_inject(struct vhm_vcpu *vcpu, const struct vhm_event *ev)
 		inj |= SVM_EVENT_HAS_ERROR | (u64)ev->error << 32;
 	if (ev->kind == VHM_EV_NMI)
 		mask_nmi(svm, true);
-	svm->vmcb->event_inj = inj;
+	svm->vmcb.event_inj = inj;
 	svm->injected = ev->kind;
 }
 
-/* The event of exit_int_info, or none where the instruction will do it again. */
-static struct vhm_event cut_short(u64 info, u8 injected)
+/* Hand back the event of exit_int_info, unless the instruction will do it again. */
+static void cut_short(struct svm_vcpu *svm, u64 info)
 {
-	struct vhm_event ev = { .vector = info & SVM_EVENT_VECTOR };
-	bool soft_vector = ev.vector == BP_VECTOR || ev.vector == OF_VECTOR;
+	static const u8 kind_of[8] = { VHM_EV_IRQ, 0, VHM_EV_NMI, VHM_EV_EXC };
+	struct vhm_event ev = {
+		.kind = kind_of[info >> 8 & 7], .vector = info, .has_error = info & SVM_EVENT_HAS_ERROR,
+		.error = info & SVM_EVENT_HAS_ERROR ? info >> 32 : 0,
+	};
 
-	switch (info & SVM_EVENT_TYPE) {
-	case SVM_EVENT_INTR:
-		ev.kind = VHM_EV_IRQ;
-		break;
-	case SVM_EVENT_NMI:
-		ev.kind = VHM_EV_NMI;
-		break;
-	case SVM_EVENT_EXC:
-		if (soft_vector && injected != VHM_EV_EXC)
-			break;
-		ev.kind = VHM_EV_EXC;
-		ev.has_error = info & SVM_EVENT_HAS_ERROR;
-		ev.error = ev.has_error ? info >> 32 : 0;
-		break;
-	}
-	return ev;
-}
-
-void svm_events_after_exit(struct svm_vcpu *svm)
-{
-	u64 info = svm->vmcb->exit_int_info;
-	u8 injected = svm->injected;
-
-	svm->injected = VHM_EV_NONE;
-	svm->vmcb->event_inj = 0;
-	if (!(info & SVM_EVENT_VALID))
-		return;
-	svm->vcpu.ev.interrupted = cut_short(info, injected);
-	if (injected == VHM_EV_SOFT_EXC || injected == VHM_EV_SOFT_IRQ)
+	if (ev.kind == VHM_EV_EXC && svm->injected != VHM_EV_EXC &&
+	    (ev.vector == BP_VECTOR || ev.vector == OF_VECTOR))
+		ev.kind = VHM_EV_NONE;
+	svm->vcpu.ev.interrupted = ev;
+	if (svm->injected == VHM_EV_SOFT_EXC || svm->injected == VHM_EV_SOFT_IRQ)
 		svm->vcpu.rip = svm->soft_rip;
 }
 
@@ -104,7 +83,7 @@ u32 svm_blocked(struct vhm_vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u32 block = svm->nmi_masked ? VHM_BLOCK_NMI : 0;
 
-	if (svm->vmcb->int_state & SVM_SHADOW)
+	if (svm->vmcb.int_state & SVM_SHADOW)
 		block |= VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS;
 	return block;
 }
@@ -116,7 +95,7 @@ void svm_set_blocked(struct vhm_vcpu *vcpu, u32 block)
 	bool shadow = block & (VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS);
 	bool masked = block & VHM_BLOCK_NMI;
 
-	svm->vmcb->int_state = shadow ? SVM_SHADOW : 0;
+	svm->vmcb.int_state = shadow ? SVM_SHADOW : 0;
 	if (masked != svm->nmi_masked)
 		mask_nmi(svm, masked);
 }
@@ -126,13 +105,11 @@ void svm_set_blocked(struct vhm_vcpu *vcpu, u32 block)
 /* A virtual interrupt that is never delivered: the intercept comes first. */
 static void watch_irq(struct svm_vcpu *svm, bool on)
 {
-	struct vmcb *vmcb = svm->vmcb;
+	struct vmcb *vmcb = &svm->vmcb;
 
-	vmcb->int_ctl &= ~(u64)(SVM_V_IRQ | SVM_V_PRIO_MAX | SVM_V_IGN_TPR);
-	if (on)
-		vmcb->int_ctl |= SVM_V_IRQ | SVM_V_PRIO_MAX | SVM_V_IGN_TPR;
+	vmcb->int_ctl = (vmcb->int_ctl & ~SVM_V_WINDOW) | (on ? SVM_V_WINDOW : 0);
 	vmcb->clean &= ~SVM_CLEAN_INT;
-	svm_set_icpt(svm, SVM_ICPT_VINTR, on);
+	svm_set_icpt(svm, SVM_EXIT_VINTR, on);
 }
 
 /*
@@ -167,37 +144,27 @@ void svm_open_window(struct vhm_vcpu *vcpu, u32 windows)
 
 /* ---- past an IRET or a shadow -------------------------------------------------- */
 
-enum vhm_exit_kind svm_iret_exit(struct svm_vcpu *svm)
+void svm_iret_exit(struct svm_vcpu *svm)
 {
-	svm_set_icpt(svm, SVM_ICPT_IRET, false);
+	svm_set_icpt(svm, SVM_EXIT_IRET, false);
 	svm->iret_seen = true;
 	svm->iret_rip = svm->vcpu.rip;
 	svm->step = svm->want_nmi;
-	return VHM_X_NONE;
-}
-
-void svm_nmi_unmask_check(struct svm_vcpu *svm)
-{
-	if (svm->vcpu.rip == svm->iret_rip)
-		return;		/* it faulted, or an exit came first */
-	mask_nmi(svm, false);
-	set_bit(VHM_REQ_EVENT, &svm->vcpu.requests);
 }
 
 void svm_step_begin(struct svm_vcpu *svm)
 {
 	svm->step_tf = svm->vcpu.rflags & X86_EFLAGS_TF;
-	svm->vmcb->rflags |= X86_EFLAGS_TF;
+	svm->vmcb.rflags |= X86_EFLAGS_TF;
 }
 
 /*
  * After an entry with a step on: hide our TF, and take the #DB for ours unless
  * the guest steps itself. An IRET has loaded the guest's own flags.
  */
-void svm_step_end(struct svm_vcpu *svm)
+static void step_end(struct svm_vcpu *svm, bool iret_done)
 {
 	struct vhm_vcpu *vcpu = &svm->vcpu;
-	bool iret_done = svm->iret_seen && vcpu->rip != svm->iret_rip;
 
 	if (!svm->step_tf && !iret_done)
 		vcpu->rflags &= ~X86_EFLAGS_TF;
@@ -207,7 +174,25 @@ void svm_step_end(struct svm_vcpu *svm)
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	if (svm->step_tf)
 		return;
-	svm->vmcb->dr6 &= ~DR6_BS;
-	svm->vmcb->clean &= ~SVM_CLEAN_DR;
+	svm->vmcb.dr6 &= ~DR6_BS;
+	svm->vmcb.clean = 0;
 	vcpu->exit.kind = VHM_X_NMI_WINDOW;
+}
+
+void svm_events_after_exit(struct svm_vcpu *svm)
+{
+	bool iret_done;
+
+	if (svm->vmcb.exit_int_info & SVM_EVENT_VALID)
+		cut_short(svm, svm->vmcb.exit_int_info);
+	svm->injected = VHM_EV_NONE;
+	svm->vmcb.event_inj = 0;
+	/* still on it: it faulted, or an exit came first */
+	iret_done = svm->iret_seen && svm->vcpu.rip != svm->iret_rip;
+	if (svm->step)
+		step_end(svm, iret_done);
+	if (iret_done) {
+		mask_nmi(svm, false);
+		set_bit(VHM_REQ_EVENT, &svm->vcpu.requests);
+	}
 }

@@ -12,11 +12,10 @@
 #include "host.h"
 #include "svm/svm.h"
 
-#define IOPM_ORDER	2	/* 12 KiB: a bit per port and some above */
-#define MSRPM_ORDER	1	/* 8 KiB: two bits per MSR */
+/* Pages of one allocation: a bit per port and some above, then two bits per MSR, twice. */
+enum { IOPM = 0, MSRPM = 3, MSRPM_SPEC = 5, N_PAGES = 7 };
 
-static void *iopm;
-static u8 *msrpm, *msrpm_spec;
+static u8 *maps;
 
 static const u32 passed[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR,
@@ -24,59 +23,57 @@ static const u32 passed[] = {
 };
 
 /* APM vol. 2, "MSR Intercepts": three ranges of 2 KiB, read bit then write bit. */
-static void pass(u8 *map, u32 msr)
+static void pass(int page, u32 msr)
 {
 	u32 base = msr >= 0xc0010000 ? 0x1000 : msr >= 0xc0000000 ? 0x800 : 0;
 	u32 bit = (msr & 0x1fff) * 2;
 
-	map[base + bit / 8] &= ~(3 << bit % 8);
-}
-
-static u8 *new_msrpm(void)
-{
-	u8 *map = (void *)__get_free_pages(GFP_KERNEL, MSRPM_ORDER);
-	int i;
-
-	if (!map)
-		return NULL;
-	memset(map, 0xff, PAGE_SIZE << MSRPM_ORDER);
-	for (i = 0; i < ARRAY_SIZE(passed); i++)
-		pass(map, passed[i]);
-	return map;
+	maps[page * PAGE_SIZE + base + bit / 8] &= ~(3 << bit % 8);
 }
 
 int svm_maps_alloc(void)
 {
-	iopm = (void *)__get_free_pages(GFP_KERNEL, IOPM_ORDER);
-	msrpm = new_msrpm();
-	msrpm_spec = new_msrpm();
-	if (!iopm || !msrpm || !msrpm_spec)
+	int i;
+
+	maps = alloc_pages_exact(N_PAGES * PAGE_SIZE, GFP_KERNEL);
+	if (!maps)
 		return -ENOMEM;
-	memset(iopm, 0xff, PAGE_SIZE << IOPM_ORDER);
-	pass(msrpm_spec, MSR_IA32_SPEC_CTRL);
+	memset(maps, 0xff, N_PAGES * PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(passed); i++) {
+		pass(MSRPM, passed[i]);
+		pass(MSRPM_SPEC, passed[i]);
+	}
+	pass(MSRPM_SPEC, MSR_IA32_SPEC_CTRL);
 	return 0;
 }
 
 void svm_maps_free(void)
 {
-	free_pages((unsigned long)iopm, IOPM_ORDER);
-	free_pages((unsigned long)msrpm, MSRPM_ORDER);
-	free_pages((unsigned long)msrpm_spec, MSRPM_ORDER);
-	iopm = NULL;
-	msrpm = NULL;
-	msrpm_spec = NULL;
+	if (maps)
+		free_pages_exact(maps, N_PAGES * PAGE_SIZE);
+	maps = NULL;
 }
 
-void svm_maps_use(struct svm_vcpu *svm, bool spec_ctrl)
+void svm_maps_use(struct vmcb *vmcb, bool spec_ctrl)
 {
-	svm->vmcb->iopm_pa = __pa(iopm);
-	svm->vmcb->msrpm_pa = __pa(spec_ctrl ? msrpm_spec : msrpm);
-	svm->vmcb->clean = 0;
+	vmcb->iopm_pa = __pa(maps + IOPM * PAGE_SIZE);
+	vmcb->msrpm_pa = __pa(maps + (spec_ctrl ? MSRPM_SPEC : MSRPM) * PAGE_SIZE);
+	vmcb->clean = 0;
 }
 
 static u64 *spec_ctrl(struct svm_vcpu *svm)
 {
-	return svm_feat.v_spec_ctrl ? &svm->vmcb->spec_ctrl : &svm->spec_ctrl;
+	return cpu_feature_enabled(X86_FEATURE_V_SPEC_CTRL) ? &svm->vmcb.spec_ctrl :
+							     &svm->spec_ctrl;
+}
+
+/* The guest's value is swapped by vmenter.S where the VMCB does not do it: then it stays 0. */
+void svm_spec_update(struct svm_vcpu *svm)
+{
+	svm->spec_host = this_cpu_read(x86_spec_ctrl_current);
+	svm->spec_guest = svm->spec_ctrl | (svm->spec_host & SPEC_CTRL_SSBD);
+	svm->spec_swap = !cpu_feature_enabled(X86_FEATURE_V_SPEC_CTRL) &&
+			 svm->spec_guest != svm->spec_host;
 }
 
 /* svm_msr_get - struct vhm_ops->msr_get; 1 for an MSR that is not ours */
@@ -91,7 +88,7 @@ int svm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host)
 		*val = svm->tsc_aux;
 		return 0;
 	case MSR_IA32_SPEC_CTRL:
-		if (!svm_feat.spec_ctrl)
+		if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
 			return 1;
 		*val = *spec_ctrl(svm);
 		return 0;
@@ -114,13 +111,10 @@ static int set_tsc_aux(struct svm_vcpu *svm, u64 val, bool host)
 
 static int set_spec_ctrl(struct svm_vcpu *svm, u64 val)
 {
-	if (!svm_feat.spec_ctrl || val & ~(u64)(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD))
+	if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) || val & ~(u64)(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD))
 		return 1;
 	*spec_ctrl(svm) = val;
-	if (!svm_feat.v_spec_ctrl) {
-		svm->spec_guest = val | (svm->spec_host & SPEC_CTRL_SSBD);
-		svm->spec_swap = svm->spec_guest != svm->spec_host;
-	}
+	svm_spec_update(svm);
 	return 0;
 }
 
@@ -135,7 +129,7 @@ int svm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 	case MSR_IA32_SPEC_CTRL:
 		return set_spec_ctrl(svm, val);
 	case MSR_IA32_PRED_CMD:
-		if (!svm_feat.ibpb || val & ~(u64)PRED_CMD_IBPB)
+		if (!boot_cpu_has(X86_FEATURE_IBPB) || val & ~(u64)PRED_CMD_IBPB)
 			return 1;
 		/* outside a section it is the VMM that writes: nothing to do */
 		if (val && vcpu->in_section >= 0)

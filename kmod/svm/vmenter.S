@@ -32,14 +32,9 @@
 	\op %rbx, 3
 	\op %rbp, 5
 	\op %rsi, 6
-	\op %r8, 8
-	\op %r9, 9
-	\op %r10, 10
-	\op %r11, 11
-	\op %r12, 12
-	\op %r13, 13
-	\op %r14, 14
-	\op %r15, 15
+	.irp n, 8, 9, 10, 11, 12, 13, 14, 15
+	\op %r\n, \n
+	.endr
 .endm
 .macro LOAD reg nr
 	mov GPR(\nr)(%rdi), \reg
@@ -55,13 +50,9 @@
 
 	.text
 SYM_FUNC_START(svm_vmenter)
-	push %rbp
-	push %r15
-	push %r14
-	push %r13
-	push %r12
-	push %rbx
-	push %rdi
+	.irp reg, rbp, r15, r14, r13, r12, rbx, rdi
+	push %\reg
+	.endr
 
 	cmpb $0, SVM_SPEC_SWAP(%rdi)
 	je 1f
@@ -104,20 +95,12 @@ SYM_FUNC_START(svm_vmenter)
 		"call srso_alias_untrain_ret", X86_FEATURE_SRSO_ALIAS
 
 	/* nothing of the guest stays in registers that C does not restore */
-	xor %ecx, %ecx
-	xor %edx, %edx
-	xor %esi, %esi
-	xor %edi, %edi
-	xor %r8d, %r8d
-	xor %r9d, %r9d
-	xor %r10d, %r10d
-	xor %r11d, %r11d
-	pop %rbx
-	pop %r12
-	pop %r13
-	pop %r14
-	pop %r15
-	pop %rbp
+	.irp reg, ecx, edx, esi, r8d, r9d, r10d, r11d
+	xor %\reg, %\reg
+	.endr
+	.irp reg, rbx, r12, r13, r14, r15, rbp
+	pop %\reg
+	.endr
 	stgi
 	RET
 SYM_FUNC_END(svm_vmenter)
