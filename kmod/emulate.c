@@ -290,10 +290,13 @@ static enum vhm_emul_status op_pio_out(struct vhm_emul *e, u16 port, u32 size, u
 	return pio(e, port, size, count, false);
 }
 
-/* Both CPUs look at IOPL and the bitmap of the TSS before they exit. */
+/*
+ * Both CPUs look at IOPL and the bitmap of the TSS before they exit for a port.
+ * After another exit the instruction was replaced under us: the guest runs it.
+ */
 static enum vhm_emul_status op_pio_allowed(struct vhm_emul *e, u16 port, unsigned int size)
 {
-	return VHM_EMUL_OK;
+	return vcpu_of(e)->exit.kind == VHM_X_IO ? VHM_EMUL_OK : VHM_EMUL_RETRY;
 }
 
 /* ---- registers --------------------------------------------------------------------------- */
