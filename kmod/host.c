@@ -45,22 +45,19 @@ int vhm_host_level(struct mm_struct *mm, unsigned long hva)
 
 	local_irq_save(flags);
 	pgd = READ_ONCE(*pgd_offset(mm, hva));
-	if (pgd_none(pgd))
+	if (!pgd_present(pgd))
 		goto out;
 	p4d = READ_ONCE(*p4d_offset(&pgd, hva));
-	if (p4d_none(p4d) || !p4d_present(p4d))
+	if (!p4d_present(p4d))
 		goto out;
 	pud = READ_ONCE(*pud_offset(&p4d, hva));
-	if (pud_none(pud) || !pud_present(pud))
+	if (!pud_present(pud) || pud_leaf(pud)) {
+		level = pud_present(pud) ? 3 : 0;
 		goto out;
-	level = 3;
-	if (pud_leaf(pud))
-		goto out;
-	level = 0;
+	}
 	pmd = READ_ONCE(*pmd_offset(&pud, hva));
-	if (pmd_none(pmd) || !pmd_present(pmd))
-		goto out;
-	level = pmd_leaf(pmd) ? 2 : 1;
+	if (pmd_present(pmd))
+		level = pmd_leaf(pmd) ? 2 : 1;
 out:
 	local_irq_restore(flags);
 	return level;

@@ -10,33 +10,24 @@
  */
 #ifdef CONFIG_VIRT_XFER_TO_GUEST_WORK
 #include <linux/entry-virt.h>
+
+static int sink;
+#define handle_work(xfer)	xfer_to_guest_mode_handle_work()
 #else
 #include <linux/kvm_host.h>
 #include <linux/entry-kvm.h>
+
+static struct kvm_run sink_run;
+static struct kvm_vcpu sink = { .run = &sink_run };
+#define handle_work(xfer)	xfer_to_guest_mode_handle_work((struct kvm_vcpu *)(xfer))
 #endif
 
 #include "host.h"
 
-#ifdef CONFIG_VIRT_XFER_TO_GUEST_WORK
-
-static int sink;
-
 int vhm_xfer_work(struct vhm_xfer *xfer)
 {
-	return xfer_to_guest_mode_handle_work();
+	return handle_work(xfer);
 }
-
-#else
-
-static struct kvm_run sink_run;
-static struct kvm_vcpu sink = { .run = &sink_run };
-
-int vhm_xfer_work(struct vhm_xfer *xfer)
-{
-	return xfer_to_guest_mode_handle_work((struct kvm_vcpu *)xfer);
-}
-
-#endif
 
 struct vhm_xfer *vhm_xfer_alloc(void)
 {

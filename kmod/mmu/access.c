@@ -14,47 +14,6 @@
 #include "slots.h"
 #include "table.h"
 
-/* How one piece within a page is moved; returns the bytes not moved. */
-typedef unsigned long (*copy_fn)(void __user *hva, void *buf, unsigned int n);
-
-static unsigned long copy_in(void __user *hva, void *buf, unsigned int n)
-{
-	return __copy_from_user(buf, hva, n);
-}
-
-static unsigned long copy_out(void __user *hva, void *buf, unsigned int n)
-{
-	return __copy_to_user(hva, buf, n);
-}
-
-/* Table entries and code are read on hot paths: short pieces are moved in line. */
-static __always_inline unsigned long copy_in_nofault(void __user *hva, void *buf, unsigned int n)
-{
-	if (!user_access_begin(hva, n))
-		return n;
-	pagefault_disable();
-	for (; n >= 8; n -= 8, buf += 8, hva += 8)
-		unsafe_get_user(*(u64 *)buf, (u64 __user *)hva, out);
-	for (; n >= 4; n -= 4, buf += 4, hva += 4)
-		unsafe_get_user(*(u32 *)buf, (u32 __user *)hva, out);
-	for (; n; n--, buf++, hva++)
-		unsafe_get_user(*(u8 *)buf, (u8 __user *)hva, out);
-out:
-	pagefault_enable();
-	user_access_end();
-	return n;
-}
-
-static unsigned long copy_out_nofault(void __user *hva, void *buf, unsigned int n)
-{
-	unsigned long left;
-
-	pagefault_disable();
-	left = __copy_to_user_inatomic(hva, buf, n);
-	pagefault_enable();
-	return left;
-}
-
 /* The slot that a write may go to, or a read come from. */
 static const struct vhm_memslot *slot_for(struct vhm_vm *vm, u64 gpa, bool write)
 {
@@ -63,14 +22,15 @@ static const struct vhm_memslot *slot_for(struct vhm_vm *vm, u64 gpa, bool write
 	return slot && write && (slot->flags & KVM_MEM_READONLY) ? NULL : slot;
 }
 
-static __always_inline int access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len,
-				  bool write, copy_fn copy)
+/* Page by page. */
+static int access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len, bool write)
 {
 	while (len) {
 		unsigned int n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gpa));
 		const struct vhm_memslot *slot = slot_for(vm, gpa, write);
 
-		if (!slot || copy(vhm_slot_hva(slot, gpa), buf, n))
+		if (!slot || (write ? __copy_to_user_inatomic(vhm_slot_hva(slot, gpa), buf, n) :
+				      __copy_from_user_inatomic(buf, vhm_slot_hva(slot, gpa), n)))
 			return -EFAULT;
 		if (write)
 			vhm_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
@@ -83,33 +43,56 @@ static __always_inline int access(struct vhm_vm *vm, u64 gpa, void *buf, unsigne
 
 int vhm_gpa_read(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
 {
-	return access(vm, gpa, buf, len, false, copy_in);
+	might_fault();
+	return access(vm, gpa, buf, len, false);
 }
 
 int vhm_gpa_write(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len)
 {
-	return access(vm, gpa, (void *)buf, len, true, copy_out);
+	might_fault();
+	return access(vm, gpa, (void *)buf, len, true);
 }
 
-static noinline int read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
+static noinline int access_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len,
+				   bool write)
 {
-	return access(vm, gpa, buf, len, false, copy_in_nofault);
+	int r;
+
+	pagefault_disable();
+	r = access(vm, gpa, buf, len, write);
+	pagefault_enable();
+	return r;
 }
 
 int vhm_gpa_read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
 {
-	const struct vhm_memslot *slot = vhm_slots_hinted(rcu_dereference_raw(vm->mem.slots),
-							  gpa >> PAGE_SHIFT);
+	const struct vhm_memslot *slot;
+	u64 __user *from;
+	u64 *to = buf;
+	int r = -EFAULT;
 
-	/* the usual case is a leaf function */
-	if (likely(slot && offset_in_page(gpa) + len <= PAGE_SIZE))
-		return copy_in_nofault(vhm_slot_hva(slot, gpa), buf, len) ? -EFAULT : 0;
-	return read_nofault(vm, gpa, buf, len);
+	/* 16 bytes of code are read at many exits */
+	if (unlikely(len != 16 || offset_in_page(gpa) > PAGE_SIZE - 16))
+		return access_nofault(vm, gpa, buf, len, false);
+	slot = vhm_slots_find(rcu_dereference_raw(vm->mem.slots), gpa >> PAGE_SHIFT);
+	if (!slot)
+		return r;
+	from = vhm_slot_hva(slot, gpa);
+	if (!user_access_begin(from, 16))
+		return r;
+	pagefault_disable();
+	unsafe_get_user(to[0], from, out);
+	unsafe_get_user(to[1], from + 1, out);
+	r = 0;
+out:
+	pagefault_enable();
+	user_access_end();
+	return r;
 }
 
 int vhm_gpa_write_nofault(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len)
 {
-	return access(vm, gpa, (void *)buf, len, true, copy_out_nofault);
+	return access_nofault(vm, gpa, (void *)buf, len, true);
 }
 
 /* 0 exchanged, 1 differed, -EFAULT; *old is what was found. */

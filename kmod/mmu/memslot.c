@@ -3,12 +3,9 @@
  * Memory slots and the dirty log.
  *
  * The slots are one sorted array that is replaced whole. Readers find it under
- * vm->srcu or with interrupts off inside a section. To add a slot is only to
- * publish: a reader that still has the old array sees the memory a moment
- * later. Whatever takes something away waits until no reader has the old array
- * (grace()), and only then drops the second-level entries: nobody can install
- * one from the old slot any more. Arrays that a mere addition replaced wait on
- * a short list for the next grace period, or for the end of the VM.
+ * vm->srcu or with interrupts off inside a section. A change waits until no
+ * reader has the old array, and only then drops the second-level entries: nobody
+ * can install one from the old slot any more.
  */
 #include <linux/bitops.h>
 #include <linux/mm.h>
@@ -20,7 +17,6 @@
 #include "slots.h"
 #include "table.h"
 
-#define MAX_RETIRED	8
 #define MAX_SLOT_PAGES	((1ul << 31) - 1)	/* KVM's limit of one slot */
 #define ZAP_CHUNK	(1ull << 18)		/* frames (1 GiB) per hold of the lock */
 
@@ -37,14 +33,6 @@ const struct vhm_memslot *vhm_slot_find(struct vhm_vm *vm, u64 gfn)
 	return vhm_slots_find(slots_of(vm), gfn);
 }
 
-void vhm_mark_dirty(struct vhm_vm *vm, u64 gfn)
-{
-	const struct vhm_memslot *slot = vhm_slot_find(vm, gfn);
-
-	if (slot)
-		vhm_slot_mark_dirty(slot, gfn);
-}
-
 /* ---- life of the room -------------------------------------------------------- */
 
 int vhm_mem_init(struct vhm_vm *vm)
@@ -56,9 +44,7 @@ int vhm_mem_init(struct vhm_vm *vm)
 	rwlock_init(&mem->lock);
 	RCU_INIT_POINTER(mem->slots, &no_slots);
 	mem->fmt = vhm_ops->pte_fmt;
-	mem->root_level = mem->fmt->levels;
-	if (mem->fmt->host_la57 && pgtable_l5_enabled())
-		mem->root_level++;
+	mem->root_level = mem->fmt->levels + (mem->fmt->host_la57 && pgtable_l5_enabled());
 	r = vhm_pt_init(mem);
 	if (r)
 		return r;
@@ -74,120 +60,56 @@ static void free_slots(struct vhm_slots *s)
 		kvfree(s);
 }
 
-static void free_retired(struct vhm_mem *mem)
-{
-	while (mem->retired) {
-		struct vhm_slots *s = mem->retired;
-
-		mem->retired = s->next;
-		free_slots(s);
-	}
-	mem->n_retired = 0;
-}
-
 void vhm_mem_destroy(struct vhm_vm *vm)
 {
-	struct vhm_mem *mem = &vm->mem;
-	struct vhm_slots *s = rcu_dereference_protected(mem->slots, true);
+	struct vhm_slots *s = rcu_dereference_protected(vm->mem.slots, true);
 	u32 i;
 
 	vhm_mem_stop(vm);
 	for (i = 0; i < s->n; i++)
 		kvfree(s->slot[i].dirty_bitmap);
 	free_slots(s);
-	free_retired(mem);
-	vhm_pt_destroy(mem);
-	WARN_ON_ONCE(atomic_long_read(&mem->n_tables));
+	vhm_pt_destroy(&vm->mem);
 }
 
 /* ---- changing slots ---------------------------------------------------------- */
 
-/* No reader has any array but the present one when this returns. */
-static void grace(struct vhm_vm *vm)
-{
-	synchronize_srcu_expedited(&vm->srcu);
-	vhm_sections_wait(vm);
-	free_retired(&vm->mem);
-}
-
-static void range_flush(struct vhm_vm *vm, enum vhm_pt_op op, u64 gfn, u64 npages)
-{
-	struct vhm_mem *mem = &vm->mem;
-	u64 end = gfn + npages;
-
-	while (gfn < end) {
-		u64 next = min(end, (gfn | (ZAP_CHUNK - 1)) + 1);
-		LIST_HEAD(freed);
-
-		write_lock(&mem->lock);
-		if (vhm_pt_range(mem, op, gfn, next, &freed))
-			vhm_request_all_wait(vm, VHM_REQ_TLB_FLUSH);
-		write_unlock(&mem->lock);
-		vhm_pt_free_list(mem, &freed);
-		cond_resched();
-		gfn = next;
-	}
-}
-
-/* Publish the array without slot id, with add. */
+/* Publish the array without slot id, with add; nobody has the old one when this returns. */
 static int replace(struct vhm_vm *vm, u32 id, const struct vhm_memslot *add)
 {
-	struct vhm_mem *mem = &vm->mem;
 	struct vhm_slots *old = slots_of(vm);
-	struct vhm_slots *new;
+	struct vhm_slots *new = kvzalloc(struct_size(new, slot, old->n + 1), GFP_KERNEL_ACCOUNT);
 
-	new = kvzalloc(struct_size(new, slot, old->n + 1), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	vhm_slots_change(new, old, id, add);
-	if (old != &no_slots) {
-		old->next = mem->retired;
-		mem->retired = old;
-		mem->n_retired++;
+	rcu_assign_pointer(vm->mem.slots, new);
+	synchronize_srcu_expedited(&vm->srcu);
+	vhm_sections_wait(vm);
+	free_slots(old);
+	return 0;
+}
+
+/* A slot comes (old is empty), goes (no new), moves, or its logging begins or ends. */
+static int change_slot(struct vhm_vm *vm, u32 id, const struct vhm_memslot *old,
+		       const struct vhm_memslot *new)
+{
+	u64 gfn, next, end = old->gfn + old->npages;
+	enum vhm_pt_op op = VHM_PT_ZAP;
+	int r = replace(vm, id, new);
+
+	if (r)
+		return r;
+	/* when logging ends, large leaves may come back */
+	if (new && old->gfn == new->gfn && new->dirty_bitmap)
+		op = VHM_PT_PROTECT;
+	for (gfn = old->gfn; gfn < end; gfn = next) {
+		next = min(end, (gfn | (ZAP_CHUNK - 1)) + 1);
+		vhm_flush_range(vm, op, gfn, next);
+		cond_resched();
 	}
-	rcu_assign_pointer(mem->slots, new);
-	return 0;
-}
-
-static int add_slot(struct vhm_vm *vm, struct vhm_memslot *new)
-{
-	int r = replace(vm, new->id, new);
-
-	if (!r && vm->mem.n_retired > MAX_RETIRED)
-		grace(vm);
-	return r;
-}
-
-static int delete_slot(struct vhm_vm *vm, const struct vhm_memslot *slot)
-{
-	struct vhm_memslot old = *slot;
-	int r = replace(vm, old.id, NULL);
-
-	if (r)
-		return r;
-	grace(vm);
-	range_flush(vm, VHM_PT_ZAP, old.gfn, old.npages);
-	kvfree(old.dirty_bitmap);
-	return 0;
-}
-
-/* The slot moves, or its logging begins or ends. */
-static int change_slot(struct vhm_vm *vm, const struct vhm_memslot *slot,
-		       struct vhm_memslot *new)
-{
-	struct vhm_memslot old = *slot;
-	int r = replace(vm, old.id, new);
-
-	if (r)
-		return r;
-	grace(vm);
-	if (old.gfn != new->gfn || !new->dirty_bitmap)
-		/* moved; or unlogged, and large leaves may come back */
-		range_flush(vm, VHM_PT_ZAP, old.gfn, old.npages);
-	else
-		range_flush(vm, VHM_PT_PROTECT, old.gfn, old.npages);
-	if (!new->dirty_bitmap)
-		kvfree(old.dirty_bitmap);
+	if (!new || !new->dirty_bitmap)
+		kvfree(old->dirty_bitmap);
 	return 0;
 }
 
@@ -222,40 +144,35 @@ static const struct vhm_memslot *slot_by_id(const struct vhm_slots *s, u32 id)
 
 static int set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_region *r)
 {
-	struct vhm_slots *slots = slots_of(vm);
-	const struct vhm_memslot *old = slot_by_id(slots, r->slot);
+	const struct vhm_memslot *found = slot_by_id(slots_of(vm), r->slot);
+	struct vhm_memslot old = found ? *found : (struct vhm_memslot){};
 	struct vhm_memslot new = {
-		.gfn = r->guest_phys_addr >> PAGE_SHIFT,
-		.npages = r->memory_size >> PAGE_SHIFT,
-		.hva = r->userspace_addr,
-		.flags = r->flags,
-		.id = r->slot,
+		.gfn = r->guest_phys_addr >> PAGE_SHIFT, .npages = r->memory_size >> PAGE_SHIFT,
+		.hva = r->userspace_addr, .bias = r->userspace_addr - r->guest_phys_addr,
+		.flags = r->flags, .id = r->slot,
 	};
-	unsigned long *fresh = NULL;
 	int ret;
 
 	if (!new.npages)
-		return old ? delete_slot(vm, old) : -EINVAL;
-	if (old) {
-		if (new.hva != old->hva || new.npages != old->npages ||
-		    ((new.flags ^ old->flags) & KVM_MEM_READONLY))
+		return found ? change_slot(vm, r->slot, &old, NULL) : -EINVAL;
+	if (found) {
+		if (new.hva != old.hva || new.npages != old.npages ||
+		    ((new.flags ^ old.flags) & KVM_MEM_READONLY))
 			return -EINVAL;
-		if (new.gfn == old->gfn && new.flags == old->flags)
+		if (new.gfn == old.gfn && new.flags == old.flags)
 			return 0;
 	}
-	if (vhm_slots_overlap(slots, new.id, new.gfn, new.npages))
+	if (vhm_slots_overlap(slots_of(vm), new.id, new.gfn, new.npages))
 		return -EEXIST;
 	if (new.flags & KVM_MEM_LOG_DIRTY_PAGES) {
-		new.dirty_bitmap = old ? old->dirty_bitmap : NULL;
-		if (!new.dirty_bitmap)
-			new.dirty_bitmap = fresh = kvcalloc(BITS_TO_LONGS(new.npages),
-							    sizeof(long), GFP_KERNEL_ACCOUNT);
+		new.dirty_bitmap = old.dirty_bitmap ?:
+			kvcalloc(BITS_TO_LONGS(new.npages), sizeof(long), GFP_KERNEL_ACCOUNT);
 		if (!new.dirty_bitmap)
 			return -ENOMEM;
 	}
-	ret = old ? change_slot(vm, old, &new) : add_slot(vm, &new);
-	if (ret)
-		kvfree(fresh);
+	ret = change_slot(vm, r->slot, &old, &new);
+	if (ret && new.dirty_bitmap != old.dirty_bitmap)
+		kvfree(new.dirty_bitmap);
 	return ret;
 }
 

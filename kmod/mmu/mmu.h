@@ -27,7 +27,7 @@ struct vhm_fault;
 struct vhm_memslot {
 	u64 gfn;
 	u64 npages;
-	unsigned long hva;
+	unsigned long hva, bias;	/* bias: hva minus guest-physical address */
 	u32 flags;			/* KVM_MEM_* */
 	u32 id;
 	unsigned long *dirty_bitmap;	/* bits set atomically, NULL when not logging */
@@ -39,17 +39,13 @@ struct vhm_memslot {
  */
 struct vhm_slots {
 	u32 n;
-	u32 generation;			/* changes with every replacement */
 	u32 hint;			/* any reader, a guess: where the last look-up ended */
-	struct vhm_slots *next;		/* slots_lock: list of retired arrays */
 	struct vhm_memslot slot[];
 };
 
 struct vhm_mem {
 	struct mutex slots_lock;	/* serialises slot changes and dirty log */
 	struct vhm_slots __rcu *slots;
-	struct vhm_slots *retired;	/* slots_lock: readers may still be in these */
-	int n_retired;			/* slots_lock */
 	rwlock_t lock;			/* tables: read to install a leaf, write to remove */
 	u64 root_pa;			/* constant: one root per VM with nested paging */
 	const struct vhm_pte_fmt *fmt;	/* constant */
@@ -59,7 +55,6 @@ struct vhm_mem {
 	unsigned long inv_start, inv_end;	/* their hull (hva), under lock for writing */
 	struct mmu_notifier notifier;
 	bool notifier_on;
-	atomic_long_t n_tables;		/* table pages in use */
 };
 
 /* Spare table pages, filled with sleeping allowed, used under mem->lock. */
@@ -143,8 +138,6 @@ int vhm_gpa_write_nofault(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned 
  * aligned, on RAM. 0 exchanged, 1 differed (*old updated), -EFAULT.
  */
 int vhm_gpa_cmpxchg(struct vhm_vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size);
-/** vhm_mark_dirty: log one frame. srcu or section. */
-void vhm_mark_dirty(struct vhm_vm *vm, u64 gfn);
 
 /* ---- walk.c: the guest's own tables ---------------------------------------
  * Every paging mode (none, 2-level, PAE, 4- and 5-level), permission checks as

@@ -37,44 +37,34 @@ static bool hva_range(struct vhm_vm *vm, enum vhm_pt_op op, unsigned long start,
 
 	for (i = 0; i < s->n; i++) {
 		struct vhm_memslot *m = &s->slot[i];
-		unsigned long slot_end = m->hva + (m->npages << PAGE_SHIFT);
-		unsigned long from = max(start, m->hva), to = min(end, slot_end);
+		unsigned long from = max(start, m->hva);
+		unsigned long to = min_t(unsigned long, end, m->hva + (m->npages << PAGE_SHIFT));
 
-		if (from >= to)
-			continue;
-		hit |= vhm_pt_range(&vm->mem, op, m->gfn + ((from - m->hva) >> PAGE_SHIFT),
-				    m->gfn + ((to - m->hva + PAGE_SIZE - 1) >> PAGE_SHIFT),
-				    freed);
+		if (from < to)
+			hit |= vhm_pt_range(&vm->mem, op,
+					    m->gfn + PHYS_PFN(from - m->hva),
+					    m->gfn + PHYS_PFN(to - m->hva + PAGE_SIZE - 1), freed);
 	}
 	return hit;
-}
-
-static void note_range(struct vhm_mem *mem, unsigned long start, unsigned long end)
-{
-	if (!mem->invalidating++) {
-		mem->inv_start = start;
-		mem->inv_end = end;
-	} else {
-		mem->inv_start = min(mem->inv_start, start);
-		mem->inv_end = max(mem->inv_end, end);
-	}
 }
 
 static int range_start(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
 {
 	struct vhm_vm *vm = vm_of(mn);
 	struct vhm_mem *mem = &vm->mem;
+	bool first;
 	LIST_HEAD(freed);
-	int idx;
+	int idx = srcu_read_lock(&vm->srcu);
 
-	idx = srcu_read_lock(&vm->srcu);
 	write_lock(&mem->lock);
-	note_range(mem, range->start, range->end);
+	first = !mem->invalidating++;
+	mem->inv_start = first ? range->start : min(mem->inv_start, range->start);
+	mem->inv_end = first ? range->end : max(mem->inv_end, range->end);
 	if (hva_range(vm, VHM_PT_ZAP, range->start, range->end, &freed))
 		vhm_request_all_wait(vm, VHM_REQ_TLB_FLUSH);
 	write_unlock(&mem->lock);
 	srcu_read_unlock(&vm->srcu, idx);
-	vhm_pt_free_list(mem, &freed);
+	vhm_pt_free_list(&freed);
 	return 0;
 }
 
@@ -93,10 +83,9 @@ static vhm_young_t young(struct mmu_notifier *mn, enum vhm_pt_op op,
 			 unsigned long start, unsigned long end)
 {
 	struct vhm_vm *vm = vm_of(mn);
+	int idx = srcu_read_lock(&vm->srcu);
 	bool hit;
-	int idx;
 
-	idx = srcu_read_lock(&vm->srcu);
 	read_lock(&vm->mem.lock);
 	hit = hva_range(vm, op, start, end, NULL);
 	read_unlock(&vm->mem.lock);
@@ -120,18 +109,21 @@ static vhm_young_t test_young(struct mmu_notifier *mn, struct mm_struct *mm,
 	return young(mn, VHM_PT_TEST_YOUNG, addr, addr + PAGE_SIZE);
 }
 
+void vhm_flush_range(struct vhm_vm *vm, enum vhm_pt_op op, u64 start, u64 end)
+{
+	LIST_HEAD(freed);
+
+	write_lock(&vm->mem.lock);
+	if (vhm_pt_range(&vm->mem, op, start, end, &freed))
+		vhm_request_all_wait(vm, VHM_REQ_TLB_FLUSH);
+	write_unlock(&vm->mem.lock);
+	vhm_pt_free_list(&freed);
+}
+
 /* The address space ends, or we leave it: nothing may stay mapped. */
 static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
-	struct vhm_vm *vm = vm_of(mn);
-	struct vhm_mem *mem = &vm->mem;
-	LIST_HEAD(freed);
-
-	write_lock(&mem->lock);
-	if (vhm_pt_range(mem, VHM_PT_ZAP, 0, ~0ull, &freed))
-		vhm_request_all_wait(vm, VHM_REQ_TLB_FLUSH);
-	write_unlock(&mem->lock);
-	vhm_pt_free_list(mem, &freed);
+	vhm_flush_range(vm_of(mn), VHM_PT_ZAP, 0, ~0ull);
 }
 
 static const struct mmu_notifier_ops notifier_ops = {

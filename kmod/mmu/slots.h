@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Searching the sorted array of slots. Pure: also built by the unit tests.
+ * Searching the sorted array of slots, and a quick look at what is in one.
+ * Also built by the unit tests.
  */
 #ifndef VHM_MMU_SLOTS_H
 #define VHM_MMU_SLOTS_H
+
+#include <linux/uaccess.h>
 
 #include "vhm.h"
 
@@ -28,22 +31,13 @@ static inline bool vhm_slot_has(const struct vhm_memslot *m, u64 gfn)
 	return gfn - m->gfn < m->npages;
 }
 
-/** vhm_slots_hinted: the slot that the last look-up ended at when it holds gfn, or NULL. */
-static inline struct vhm_memslot *vhm_slots_hinted(struct vhm_slots *s, u64 gfn)
-{
-	u32 i = READ_ONCE(s->hint);
-
-	return i < s->n && vhm_slot_has(&s->slot[i], gfn) ? &s->slot[i] : NULL;
-}
-
 /** vhm_slots_find: the slot that holds gfn, or NULL. */
 static inline struct vhm_memslot *vhm_slots_find(struct vhm_slots *s, u64 gfn)
 {
-	struct vhm_memslot *m = vhm_slots_hinted(s, gfn);
-	u32 i;
+	u32 i = READ_ONCE(s->hint);
 
-	if (m)
-		return m;
+	if (i < s->n && vhm_slot_has(&s->slot[i], gfn))
+		return &s->slot[i];
 	i = vhm_slots_pos(s, gfn);
 	if (!i || !vhm_slot_has(&s->slot[i - 1], gfn))
 		return NULL;
@@ -53,32 +47,30 @@ static inline struct vhm_memslot *vhm_slots_find(struct vhm_slots *s, u64 gfn)
 
 static inline void __user *vhm_slot_hva(const struct vhm_memslot *m, u64 gpa)
 {
-	return (void __user *)(m->hva + (gpa - (m->gfn << PAGE_SHIFT)));
+	return (void __user *)(m->bias + gpa);
 }
 
 /**
- * vhm_peek64: read 8 aligned bytes of guest memory. *m: the slot of the last
- * read, or NULL. Page faults are disabled. 0, -EFAULT.
+ * vhm_peek: read size bytes (4, 8) within a page of guest memory; hot. *m: the
+ * slot of the last read, or NULL. Page faults are disabled. 0, -EFAULT.
  */
-static __always_inline int vhm_peek64(struct vhm_slots *s, const struct vhm_memslot **m,
-				      u64 gpa, u64 *val)
+static __always_inline int vhm_peek(struct vhm_slots *s, const struct vhm_memslot **m, u64 gpa,
+				    u64 *val, u32 size)
 {
-	u64 __user *hva;
+	int r = -EFAULT;
 
-	if (unlikely(!*m || !vhm_slot_has(*m, gpa >> PAGE_SHIFT))) {
+	if (!*m || unlikely(!vhm_slot_has(*m, gpa >> PAGE_SHIFT)))
 		*m = vhm_slots_find(s, gpa >> PAGE_SHIFT);
-		if (!*m)
-			return -EFAULT;
-	}
-	hva = vhm_slot_hva(*m, gpa);
-	if (unlikely(!user_access_begin(hva, 8)))
-		return -EFAULT;
-	unsafe_get_user(*val, hva, fault);
-	user_access_end();
-	return 0;
+	if (unlikely(!*m || !user_access_begin(vhm_slot_hva(*m, gpa), size)))
+		return r;
+	if (likely(size == 8))
+		unsafe_get_user(*val, (u64 __user *)vhm_slot_hva(*m, gpa), fault);
+	else
+		unsafe_get_user(*val, (u32 __user *)vhm_slot_hva(*m, gpa), fault);
+	r = 0;
 fault:
 	user_access_end();
-	return -EFAULT;
+	return r;
 }
 
 /** vhm_slots_overlap: does a slot other than id lie in [gfn, gfn + npages)? */
@@ -117,7 +109,6 @@ static inline void vhm_slots_change(struct vhm_slots *dst, const struct vhm_slot
 	}
 	if (add)
 		dst->slot[dst->n++] = *add;
-	dst->generation = src->generation + 1;
 }
 
 #endif

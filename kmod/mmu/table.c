@@ -57,7 +57,6 @@ int vhm_pt_init(struct vhm_mem *mem)
 	if (!root)
 		return -ENOMEM;
 	mem->root_pa = __pa(root);
-	atomic_long_set(&mem->n_tables, 1);
 	return 0;
 }
 
@@ -67,7 +66,7 @@ void vhm_pt_destroy(struct vhm_mem *mem)
 
 	vhm_pt_range(mem, VHM_PT_ZAP, 0, vhm_level_pages(mem->root_level + 1), &freed);
 	list_add(&virt_to_page(__va(mem->root_pa))->lru, &freed);
-	vhm_pt_free_list(mem, &freed);
+	vhm_pt_free_list(&freed);
 }
 
 int vhm_pt_cache_fill(struct vhm_pt_cache *cache, int n)
@@ -136,7 +135,6 @@ int vhm_pt_install(struct vhm_mem *mem, struct vhm_pt_cache *cache,
 			old = cmpxchg64(e, 0, new);
 			if (!old) {
 				cache->n--;
-				atomic_long_inc(&mem->n_tables);
 				old = new;
 			}
 		}
@@ -183,28 +181,18 @@ static void clear_bits_of(u64 *e, u64 old, u64 bits)
 
 static bool leaf_op(struct pt_range *r, u64 *e, u64 old, int level)
 {
-	bool young = old & r->fmt->accessed;
+	u64 young = old & r->fmt->accessed;
 
-	switch (r->op) {
-	case VHM_PT_PROTECT:
-		if (!(old & r->fmt->write) && level == 1)
-			return false;
-		if (level == 1) {
-			clear_bits_of(e, old, r->fmt->write);
-			return true;
-		}
-		fallthrough;
-	case VHM_PT_ZAP:
+	if (r->op == VHM_PT_ZAP || (r->op == VHM_PT_PROTECT && level > 1)) {
 		xchg(e, 0);
 		return true;
-	case VHM_PT_CLEAR_YOUNG:
-		if (young)
-			clear_bits_of(e, old, r->fmt->accessed);
-		return young;
-	case VHM_PT_TEST_YOUNG:
-		return young;
 	}
-	return false;
+	if (r->op == VHM_PT_TEST_YOUNG)
+		return young;
+	young = r->op == VHM_PT_PROTECT ? old & r->fmt->write : young;
+	if (young)
+		clear_bits_of(e, old, young);
+	return young;
 }
 
 /* Depth is bounded by the five levels. */
@@ -243,13 +231,11 @@ bool vhm_pt_range(struct vhm_mem *mem, enum vhm_pt_op op, u64 start, u64 end,
 	return range_level(&r, __va(mem->root_pa), mem->root_level, start, end);
 }
 
-void vhm_pt_free_list(struct vhm_mem *mem, struct list_head *freed)
+void vhm_pt_free_list(struct list_head *freed)
 {
 	struct page *page, *next;
 
 	list_for_each_entry_safe(page, next, freed, lru) {
-		list_del(&page->lru);
 		__free_page(page);
-		atomic_long_dec(&mem->n_tables);
-	}
+		}
 }

@@ -57,7 +57,7 @@ bool vhm_pt_range(struct vhm_mem *mem, enum vhm_pt_op op, u64 start, u64 end,
 		  struct list_head *freed);
 
 /** vhm_pt_free_list: give back the pages that vhm_pt_range() took out. */
-void vhm_pt_free_list(struct vhm_mem *mem, struct list_head *freed);
+void vhm_pt_free_list(struct list_head *freed);
 
 /** vhm_pt_cache_fill: at least n spare pages. Process. -ENOMEM. */
 int vhm_pt_cache_fill(struct vhm_pt_cache *cache, int n);
@@ -71,6 +71,12 @@ static inline void vhm_slot_mark_dirty(const struct vhm_memslot *slot, u64 gfn)
 	if (slot->dirty_bitmap)
 		set_bit_le(gfn - slot->gfn, slot->dirty_bitmap);
 }
+
+/**
+ * vhm_flush_range: vhm_pt_range() with all that belongs to it, the TLB flush
+ * included. No spinlock held.
+ */
+void vhm_flush_range(struct vhm_vm *vm, enum vhm_pt_op op, u64 start, u64 end);
 
 /** vhm_notifier_start: follow vm->mm from now on. Process. -EINTR, -ENOMEM. */
 int vhm_notifier_start(struct vhm_vm *vm);

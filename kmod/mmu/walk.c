@@ -81,7 +81,6 @@ static const struct mode modes[] = {
 
 struct walk {
 	struct vhm_vcpu *vcpu;
-	const struct vhm_state *st;
 	const struct mode *mode;
 	u64 gva;
 	u32 access;
@@ -90,10 +89,15 @@ struct walk {
 	u64 ad;			/* accessed and dirty bits that it sets */
 };
 
+static const struct mode *long_mode(const struct vhm_state *st)
+{
+	return &modes[st->cr4 & CR4_LA57 ? M_5LEVEL : M_4LEVEL];
+}
+
 static const struct mode *mode_of(const struct vhm_state *st)
 {
 	if (st->efer & EFER_LONG)
-		return &modes[st->cr4 & CR4_LA57 ? M_5LEVEL : M_4LEVEL];
+		return long_mode(st);
 	if (st->cr4 & CR4_PAE)
 		return &modes[M_PAE];
 	return &modes[st->cr4 & CR4_PSE ? M_PSE : M_2LEVEL];
@@ -123,61 +127,53 @@ static noinline int mark(struct vhm_vm *vm, u64 at, u64 old, u64 bits, u32 size,
 	/* tables in a read-only slot keep their bits as they are */
 	if (!(bits & ~old) || (slot && (slot->flags & KVM_MEM_READONLY)))
 		return 0;
-	if (nofault)
-		return -EFAULT;
-	r = vhm_gpa_cmpxchg(vm, at, &old, old | bits, size);
+	r = nofault ? -EFAULT : vhm_gpa_cmpxchg(vm, at, &old, old | bits, size);
 	return r > 0 ? AGAIN : r;
 }
 
-static int read_entry(const struct walk *k, u64 at, u64 *pte, bool nofault)
+static noinline int read_entry(struct vhm_vm *vm, u64 at, u64 *pte, u32 size)
 {
-	struct vhm_vm *vm = k->vcpu->vm;
-
 	*pte = 0;
-	return nofault ? vhm_gpa_read_nofault(vm, at, pte, k->mode->size) :
-			 vhm_gpa_read(vm, at, pte, k->mode->size);
+	return vhm_gpa_read(vm, at, pte, size);
 }
 
 /*
- * Down to the leaf, or with marks on the way. peek: nofault, 8-byte entries.
- * 0, 1, AGAIN (with marks), -EFAULT.
+ * Down to the leaf; marks: set bits on the way. Page faults are disabled when
+ * nofault. 0, 1, AGAIN (with marks), -EFAULT.
  */
-static __always_inline int descend(const struct walk *k, struct vhm_walk *w, bool nofault,
-				   bool peek, bool marks)
+static __always_inline int descend(const struct walk *k, struct vhm_walk *w, u32 size,
+				   bool nofault, bool marks)
 {
+	const struct vhm_state *st = &k->vcpu->st;
+	struct vhm_vm *vm = k->vcpu->vm;
+	struct vhm_slots *slots = rcu_dereference_raw(vm->mem.slots);
+	const struct vhm_memslot *slot = NULL;
 	const struct mode *m = k->mode;
 	const struct level *l = m->level;
-	struct vhm_slots *slots = peek ? rcu_dereference_raw(k->vcpu->vm->mem.slots) : NULL;
-	const struct vhm_memslot *slot = NULL;
-	u32 size = peek ? 8 : m->size;
-	u64 table = k->st->cr3 & m->root, rights = ~0ull, at, leaf, pte, off;
+	u64 table = st->cr3 & m->root, rights = ~0ull, at, leaf, pte, bits, off;
 	int r;
 
 	for (;; l++, table = pte & PT_ADDR) {
 		at = table + (k->gva >> l->shift & (PAGE_SIZE / size - 1)) * size;
-		r = peek ? vhm_peek64(slots, &slot, at, &w->gpa) : read_entry(k, at, &w->gpa, nofault);
+		r = nofault ? vhm_peek(slots, &slot, at, &pte, size) :
+			      read_entry(vm, at, &pte, size);
 		if (unlikely(r))
 			return -EFAULT;
-		pte = w->gpa;
 		if (unlikely(!(pte & PT_P)))
-			return page_fault(w, k->st, k->access, 0);
+			return page_fault(w, st, k->access, 0);
 		leaf = pte & l->leaf;
 		if (unlikely(pte & (k->reserved | l->reserved[!!leaf])))
-			return page_fault(w, k->st, k->access, PF_P | PF_RSVD);
+			return page_fault(w, st, k->access, PF_P | PF_RSVD);
 		rights &= (pte ^ PT_XD) | l->lacks;
-		if (marks) {
-			if (leaf && (rights & (k->need | k->deny)) != k->need)
-				return page_fault(w, k->st, k->access, PF_P);
-			r = mark(k->vcpu->vm, at, pte, k->ad & ~(leaf ? 0 : PT_D | l->lacks),
-				 size, nofault);
-			if (r)
-				return r;
-		}
+		if (leaf && unlikely((rights & (k->need | k->deny)) != k->need))
+			return page_fault(w, st, k->access, PF_P);
+		bits = k->ad & ~(leaf ? 0 : PT_D | l->lacks);
+		r = marks ? mark(vm, at, pte, bits, size, nofault) : 0;
+		if (r)
+			return r;
 		if (leaf)
 			break;
 	}
-	if (unlikely((rights & (k->need | k->deny)) != k->need))
-		return page_fault(w, k->st, k->access, PF_P);
 	if (!marks && unlikely(k->ad & ~(pte & (rights | PT_D))))
 		return AGAIN;
 	off = BIT_ULL(l->shift) - 1;
@@ -185,7 +181,7 @@ static __always_inline int descend(const struct walk *k, struct vhm_walk *w, boo
 	if (size == 4 && l->shift == SHIFT_4M)	/* address bits 39:32 */
 		w->gpa |= (pte & GENMASK_ULL(20, 13)) << 19;
 	w->user = rights & PT_U;
-	w->writable = rights & PT_W;
+	w->writable = (rights & PT_W) || !((k->access & VHM_ACC_USER) || (st->cr0 & CR0_WP));
 	return 0;
 }
 
@@ -198,20 +194,22 @@ static bool smap_blocks(struct vhm_vcpu *vcpu)
 	return !(vcpu->rflags & RFLAGS_AC) || vhm_st(vcpu, VHM_ST_CODE)->cpl == 3;
 }
 
+/* look: long mode and nofault; may answer AGAIN. */
 static __always_inline int walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
-				bool peek, const struct vhm_state *st, struct vhm_walk *w)
+				bool look, struct vhm_walk *w)
 {
-	const struct mode *m = mode_of(st);
-	bool user = access & VHM_ACC_USER, wp = user || (st->cr0 & CR0_WP);
+	const struct vhm_state *st = &vcpu->st;
+	const struct mode *m = look ? long_mode(st) : mode_of(st);
+	bool user = access & VHM_ACC_USER, nx = (look || m->size == 8) && (st->efer & EFER_NXE);
 	struct walk k = {
-		.vcpu = vcpu, .st = st, .mode = m, .access = access, .gva = gva,
+		.vcpu = vcpu, .mode = m, .access = access, .gva = gva,
 		.reserved = (PT_ADDR & ~(BIT_ULL(vcpu->maxphyaddr) - 1)) | m->reserved |
-			(nx_on(st, m) ? 0 : PT_XD),
+			(nx ? 0 : PT_XD),
 		.need = user ? PT_U : 0,
 		/* a look sets no bits, and the CPU's own walk has set the rest */
 		.ad = access & VHM_ACC_WRITE ? PT_A | PT_D : nofault ? 0 : PT_A,
 	};
-	int r, tries;
+	int r = AGAIN, tries;
 
 	if (access & VHM_ACC_EXEC) {
 		k.need |= PT_XD;	/* inverted */
@@ -219,32 +217,42 @@ static __always_inline int walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool
 	} else if (!user && (st->cr4 & CR4_SMAP) && smap_blocks(vcpu)) {
 		k.deny = PT_U;
 	}
-	if ((access & VHM_ACC_WRITE) && wp)
+	if ((access & VHM_ACC_WRITE) && (user || (st->cr0 & CR0_WP)))
 		k.need |= PT_W;
-	r = descend(&k, w, nofault, peek, false);
-	for (tries = 0; unlikely(r == AGAIN); tries++)
-		r = tries < MAX_TRIES ? descend(&k, w, nofault, false, true) : -EFAULT;
-	w->writable |= !wp;
-	return r;
+	if (look)
+		return descend(&k, w, 8, true, false);
+	for (tries = 0; r == AGAIN && tries < MAX_TRIES; tries++)
+		r = nofault ? descend(&k, w, m->size, true, tries) :
+			      descend(&k, w, m->size, false, tries);
+	return r == AGAIN ? -EFAULT : r;
+}
+
+static noinline int any_walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
+			     struct vhm_walk *w)
+{
+	return walk(vcpu, gva, access, nofault, false, w);
 }
 
 int vhm_gva_to_gpa(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
 		   struct vhm_walk *w)
 {
 	const struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
-	int r;
+	bool is_long = st->efer & EFER_LONG;
+	int r = AGAIN;
 
-	if (!(st->efer & EFER_LONG))
+	if (!is_long)
 		gva = (u32)gva;
-	if (unlikely(!(st->cr0 & CR0_PG))) {
+	if (!(st->cr0 & CR0_PG)) {
 		*w = (struct vhm_walk){ .gpa = gva, .writable = true, .user = true };
 		return 0;
 	}
-	if (nofault && (st->efer & EFER_LONG)) {
-		pagefault_disable();
-		r = walk(vcpu, gva, access, true, true, st, w);
-		pagefault_enable();
-		return r;
-	}
-	return walk(vcpu, gva, access, nofault, false, st, w);
+	if (!nofault)
+		return any_walk(vcpu, gva, access, false, w);
+	pagefault_disable();
+	if (is_long)
+		r = walk(vcpu, gva, access, true, true, w);
+	if (unlikely(r == AGAIN))
+		r = any_walk(vcpu, gva, access, true, w);
+	pagefault_enable();
+	return r;
 }

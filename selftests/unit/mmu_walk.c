@@ -392,8 +392,8 @@ static void walk_mode(int mode)
 {
 	struct vhm_vcpu v;
 
-	slots.slot[0].hva = (unsigned long)ram;
-	slots.slot[1].hva = (unsigned long)ram + ROM_PAGE * PAGE_SIZE;
+	slots.slot[0].bias = (unsigned long)ram;
+	slots.slot[1].bias = (unsigned long)ram;
 	memset(n_result, 0, sizeof(n_result));
 	for (int n = 0; n < N_WALKS; n++) {
 		if (n % 200 == 0)
