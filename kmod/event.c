@@ -39,9 +39,8 @@ static bool contributory(u8 vector)
 /* The earlier exception a new one may combine with, or NULL. */
 static struct vhm_event *earlier(struct vhm_events *ev)
 {
-	if (ev->exc.kind)
-		return &ev->exc;
-	return ev->interrupted.kind == VHM_EV_EXC ? &ev->interrupted : NULL;
+	return ev->exc.kind ? &ev->exc :
+	       ev->interrupted.kind == VHM_EV_EXC ? &ev->interrupted : NULL;
 }
 
 /*

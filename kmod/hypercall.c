@@ -10,18 +10,6 @@
 
 #include "vhm.h"
 
-static long serve(struct vhm_vcpu *vcpu, u64 nr)
-{
-	if (vhm_st(vcpu, VHM_ST_CODE)->cpl)
-		return -KVM_EPERM;
-	switch (nr) {
-	case KVM_HC_VAPIC_POLL_IRQ:
-		return 0;	/* the exit itself made the CPU look at its interrupts */
-	default:
-		return -KVM_ENOSYS;
-	}
-}
-
 /*
  * vhm_hypercall - VMCALL or VMMCALL, with vcpu->exit.insn_len known
  *
@@ -31,9 +19,12 @@ static long serve(struct vhm_vcpu *vcpu, u64 nr)
 int vhm_hypercall(struct vhm_vcpu *vcpu)
 {
 	bool wide = vhm_is_64bit(vcpu);
-	u64 nr = vcpu->gpr[VHM_RAX];
-	long ret = serve(vcpu, wide ? nr : (u32)nr);
+	u64 nr = wide ? vcpu->gpr[VHM_RAX] : (u32)vcpu->gpr[VHM_RAX];
+	/* a poll is done: the exit itself made the CPU look at its interrupts */
+	long ret = nr == KVM_HC_VAPIC_POLL_IRQ ? 0 : -KVM_ENOSYS;
 
+	if (vhm_st(vcpu, VHM_ST_CODE)->cpl)
+		ret = -KVM_EPERM;
 	vcpu->gpr[VHM_RAX] = wide ? ret : (u32)ret;
 	vhm_advance(vcpu, vcpu->exit.insn_len);
 	return VHM_RESUME;

@@ -131,12 +131,11 @@ int vhm_lapic_attach(struct vhm_vcpu *vcpu)
 	vhm_hrtimer_setup(&vi->timer.hr, timer_fn);
 	r = vhm_lapic_init(&vi->lapic, chip, &vi->timer.t, vcpu->index, vcpu->id,
 			   vhm_is_bsp(vcpu));
-	if (r) {
+	if (r)
 		kfree(vi);
-		return r;
-	}
-	vcpu->lapic = &vi->lapic;
-	return 0;
+	else
+		vcpu->lapic = &vi->lapic;
+	return r;
 }
 
 void vhm_lapic_detach(struct vhm_vcpu *vcpu)
@@ -145,7 +144,6 @@ void vhm_lapic_detach(struct vhm_vcpu *vcpu)
 		return;
 	vhm_lapic_destroy(vcpu->lapic);
 	kfree(container_of(vcpu->lapic, struct vcpu_irq, lapic));
-	vcpu->lapic = NULL;
 }
 
 int vhm_lapic_get_state(struct vhm_vcpu *vcpu, struct kvm_lapic_state *s)

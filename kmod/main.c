@@ -55,12 +55,10 @@ static int register_devices(void)
 {
 	int r = misc_register(&dev_hv);
 
-	if (r) {
+	if (r)
 		pr_err("cannot register /dev/hv (%d)\n", r);
+	if (r || !alias_kvm)
 		return r;
-	}
-	if (!alias_kvm)
-		return 0;
 	r = misc_register(&dev_kvm);
 	if (r) {
 		pr_err("alias_kvm=1: /dev/kvm is taken; unload kvm_intel or kvm_amd and kvm first\n");

@@ -28,11 +28,12 @@
 
 /* requests that need interrupts on; the others are served inside the section */
 #define SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_RESET) | BIT(VHM_REQ_SIPI) | \
-			 BIT(VHM_REQ_DEAD) | BIT(VHM_REQ_UNBLOCK))
+			 BIT(VHM_REQ_DEAD))
 
 /* ---- wake-ups -------------------------------------------------------------- */
 
-void vhm_kick(struct vhm_vcpu *vcpu)
+/* Make it look at its requests: any context, hard interrupt included. */
+static void kick(struct vhm_vcpu *vcpu)
 {
 	int me = get_cpu(), cpu;
 
@@ -49,7 +50,7 @@ void vhm_kick(struct vhm_vcpu *vcpu)
 void vhm_request(struct vhm_vcpu *vcpu, enum vhm_request req)
 {
 	if (!test_and_set_bit(req, &vcpu->requests))
-		vhm_kick(vcpu);
+		kick(vcpu);
 }
 
 static void nothing(void *unused)
@@ -118,7 +119,7 @@ static int section(struct vhm_vcpu *vcpu)
 	vtime_account_guest_enter();
 	local_irq_disable();
 	WRITE_ONCE(vcpu->in_section, smp_processor_id());
-	/* pairs with vhm_kick(): whereabouts, then requests */
+	/* pairs with kick(): whereabouts, then requests */
 	smp_mb();
 	r = NEXT_WORK;
 	if (unlikely(vhm_xfer_pending()))
@@ -207,7 +208,6 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 		vhm_clock_update(vcpu);
 		srcu_read_unlock(&vcpu->vm->srcu, idx);
 	}
-	clear_bit(VHM_REQ_UNBLOCK, &vcpu->requests);
 	return 0;
 }
 
@@ -265,41 +265,35 @@ static int sync_in(struct vhm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	u64 dirty = READ_ONCE(run->kvm_dirty_regs);
-	struct kvm_sync_regs *s = &run->s.regs;
+	struct kvm_sync_regs s;
 	int r = 0;
 
 	if ((READ_ONCE(run->kvm_valid_regs) | dirty) & ~(u64)KVM_SYNC_X86_VALID_FIELDS)
 		return -EINVAL;
 	if (likely(!dirty))
 		return 0;
+	s = run->s.regs;	/* so that it does not change after it was checked */
 	if (dirty & KVM_SYNC_X86_REGS)
-		vhm_set_regs(vcpu, &s->regs);
-	if (dirty & KVM_SYNC_X86_SREGS) {
-		struct kvm_sregs sregs = s->sregs;
-
-		r = vhm_set_sregs(vcpu, &sregs);
-	}
-	if (!r && dirty & KVM_SYNC_X86_EVENTS) {
-		struct kvm_vcpu_events ev = s->events;
-
-		r = vhm_set_events(vcpu, &ev);
-	}
+		vhm_set_regs(vcpu, &s.regs);
+	if (dirty & KVM_SYNC_X86_SREGS)
+		r = vhm_set_sregs(vcpu, &s.sregs);
+	if (!r && dirty & KVM_SYNC_X86_EVENTS)
+		r = vhm_set_events(vcpu, &s.events);
 	if (!r)
 		run->kvm_dirty_regs = 0;
 	return r ? -EINVAL : 0;
 }
 
-static void sync_out(struct vhm_vcpu *vcpu)
+static void sync_out(struct vhm_vcpu *vcpu, u64 valid)
 {
-	struct kvm_run *run = vcpu->run;
-	u64 valid = READ_ONCE(run->kvm_valid_regs);
+	struct kvm_sync_regs *s = &vcpu->run->s.regs;
 
 	if (valid & KVM_SYNC_X86_REGS)
-		vhm_get_regs(vcpu, &run->s.regs.regs);
+		vhm_get_regs(vcpu, &s->regs);
 	if (valid & KVM_SYNC_X86_SREGS)
-		vhm_get_sregs(vcpu, &run->s.regs.sregs);
+		vhm_get_sregs(vcpu, &s->sregs);
 	if (valid & KVM_SYNC_X86_EVENTS)
-		vhm_get_events(vcpu, &run->s.regs.events);
+		vhm_get_events(vcpu, &s->events);
 }
 
 static void publish(struct vhm_vcpu *vcpu)
@@ -310,8 +304,8 @@ static void publish(struct vhm_vcpu *vcpu)
 	run->cr8 = vcpu->cr8;
 	run->apic_base = vhm_apic_base(vcpu);
 	run->ready_for_interrupt_injection = vcpu->vm->irqchip || user_irq_fits(vcpu);
-	if (unlikely(READ_ONCE(run->kvm_valid_regs)))
-		sync_out(vcpu);
+	if (unlikely(run->kvm_valid_regs))
+		sync_out(vcpu, READ_ONCE(run->kvm_valid_regs));
 }
 
 static int enter(struct vhm_vcpu *vcpu)

@@ -30,7 +30,6 @@ void vhm_vcpu_destroy(struct vhm_vcpu *vcpu)
 	kvfree(vcpu->cpuid);
 	kfree(vcpu->fpu.area);
 	vhm_xfer_free(vcpu->xfer);
-	put_pid(vcpu->pid);
 	free_pages((unsigned long)vcpu->run, get_order(VHM_RUN_PAGES * PAGE_SIZE));
 	vhm_ops->vcpu_free(vcpu);
 }

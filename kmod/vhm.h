@@ -17,7 +17,6 @@
 #include <linux/kernel.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
-#include <linux/pid.h>
 #include <linux/rcuwait.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -116,8 +115,7 @@ struct vhm_exit {
 	enum vhm_exit_kind kind;
 	u8 insn_len;		/* 0: the CPU did not say */
 	u64 hw_reason, hw_info1, hw_info2;
-	u8 n_bytes;		/* instruction bytes the CPU saved (decode assists) */
-	u8 bytes[15];
+	u8 n_bytes, bytes[15];	/* instruction bytes the CPU saved (decode assists) */
 	union {
 		struct vhm_io io;
 		struct { bool write; } msr;
@@ -144,10 +142,8 @@ enum vhm_event_kind {
 };
 
 struct vhm_event {
-	u8 kind;		/* enum vhm_event_kind */
-	u8 vector;
-	bool has_error;
-	bool has_payload;	/* payload not yet written to CR2/DR6 */
+	u8 kind, vector;	/* enum vhm_event_kind */
+	bool has_error, has_payload;	/* payload not yet written to CR2/DR6 */
 	u32 error;
 	u64 payload;
 	u8 insn_len;		/* of the INT n / INT3 / INTO, for soft events */
@@ -161,8 +157,7 @@ struct vhm_events {
 	int user_irq;			/* [m] vector of KVM_INTERRUPT, -1 none */
 	u8 sipi_vector;			/* [a] */
 	u8 windows;			/* [m] VHM_WINDOW_* that are open */
-	bool triple_fault;		/* [m] */
-	bool debug_exit;		/* [m] a step is to be reported to the VMM */
+	bool triple_fault, debug_exit;	/* [m] to be reported to the VMM; the latter is a step */
 };
 
 /* ---- requests: set by anyone, served by the vCPU before it enters -------- */
@@ -174,8 +169,6 @@ enum vhm_request {
 	VHM_REQ_RESET,		/* INIT arrived (slow) */
 	VHM_REQ_SIPI,		/* start-up arrived (slow) */
 	VHM_REQ_DEAD,		/* the VM was killed (slow) */
-	VHM_REQ_UNBLOCK,	/* look again whether to stay halted (slow) */
-	VHM_NR_REQS
 };
 
 /* ---- vCPU -------------------------------------------------------------- */
@@ -240,9 +233,9 @@ struct vhm_vcpu {
 	u64 rip, rflags;	/* [o] */
 	struct vhm_exit exit;	/* [o] */
 	unsigned long requests;	/* [a] bit per enum vhm_request */
-	int in_section;		/* [a] CPU number while in a section, else -1; see vhm_kick() */
-	u32 st_valid;		/* [m] groups of st that are current */
-	u32 st_dirty;		/* [m] groups of st the hardware must be given */
+	int in_section;		/* [a] CPU number while in a section, else -1; see vhm_request() */
+	/* [m] groups of st that are current; that the hardware must be given */
+	u32 st_valid, st_dirty;
 	bool code64;		/* [o] EFER.LMA and CS.L at the last exit; see vhm_is_64bit() */
 	u8 cr8;			/* [m] task priority as the guest sees it */
 	bool cr8_intercept;	/* [m] a pending interrupt waits for a lower CR8 */
@@ -257,7 +250,6 @@ struct vhm_vcpu {
 	int id, index;		/* [c] APIC id given by the VMM; place in vm->vcpus */
 	int last_cpu;		/* [o] where it ran last, -1 never */
 	struct mutex mutex;	/* every vCPU ioctl */
-	struct pid *pid;	/* [m] of the last KVM_RUN */
 	struct rcuwait wait;	/* a halted vCPU sleeps here */
 	u32 mp_state;		/* [m] KVM_MP_STATE_* */
 	u64 apic_base;		/* [m] IA32_APIC_BASE while there is no LAPIC here */
@@ -267,7 +259,6 @@ struct vhm_vcpu {
 	u64 dr[4];		/* [m] breakpoint addresses */
 	u64 guest_debug_dr[4], guest_debug_dr7;	/* [m] KVM_SET_GUEST_DEBUG */
 	u32 guest_debug;	/* [m] KVM_GUESTDBG_* */
-	u64 singlestep_rip;	/* [m] */
 
 	/* CPUID as set by the VMM and what follows from it (cpuid.c) */
 	struct kvm_cpuid_entry2 *cpuid;	/* [m] */
@@ -284,7 +275,7 @@ struct vhm_vcpu {
 	struct vhm_emul emul;	/* [m] */
 	struct vhm_pt_cache pt_cache;	/* [m] spare table pages (mmu/) */
 
-	sigset_t sigset;	/* [m] KVM_SET_SIGNAL_MASK */
+	sigset_t sigset;	/* [m] KVM_SET_SIGNAL_MASK, while sigset_active */
 	bool sigset_active;	/* [m] */
 	struct vhm_xfer *xfer;	/* [c] opaque to all but host.c */
 };
@@ -301,9 +292,7 @@ struct vhm_vm {
 	struct vhm_irqchip *irqchip;	/* [v] to set, NULL or constant after */
 	struct vhm_iobus __rcu *iobus;	/* eventfd.c: under srcu or a section; [v] to change */
 	struct vhm_coalesced *coalesced;	/* [c] coalesced.c */
-	u64 tss_addr, identity_map_addr;	/* [v] */
 	u64 bsp_id;		/* [v] */
-	u32 default_tsc_khz;	/* [v] */
 	/* paravirtual clock (clock.c) */
 	raw_spinlock_t clock_lock;	/* leaf lock of what follows */
 	s64 clock_offset;	/* guest clock minus host boot clock, ns */
@@ -344,11 +333,6 @@ static inline struct vhm_state *vhm_st_write(struct vhm_vcpu *vcpu, u32 groups)
 
 	vcpu->st_dirty |= groups;
 	return st;
-}
-
-static inline bool vhm_is_long(struct vhm_vcpu *vcpu)
-{
-	return vhm_st(vcpu, VHM_ST_CR)->efer & 0x400;	/* EFER.LMA */
 }
 
 /**
@@ -395,12 +379,10 @@ static inline enum vhm_insn_mode vhm_insn_mode(struct vhm_vcpu *vcpu)
 int vhm_vcpu_run(struct vhm_vcpu *vcpu);
 
 /**
- * vhm_kick: make the vCPU look at its requests: wakes it when halted, makes it
- * leave guest mode when it is in there. Any context, hard interrupt included.
+ * vhm_request: set a request; when it was not set, make the vCPU look: wake it
+ * when halted, make it leave guest mode when in there. Any context, hard
+ * interrupt included.
  */
-void vhm_kick(struct vhm_vcpu *vcpu);
-
-/** vhm_request: set a request and kick when it was not set. Any context. */
 void vhm_request(struct vhm_vcpu *vcpu, enum vhm_request req);
 
 /**

@@ -83,24 +83,11 @@ static int create_vcpu(struct vhm_vm *vm, u64 id)
 	return id < VHM_MAX_VCPUS ? vhm_create_vcpu(vm, id) : -EINVAL;
 }
 
-/*
- * Only VT-x without unrestricted guest needs pages of its own in the guest;
- * the addresses are checked as KVM does and kept for that.
- */
-static int set_tss_addr(struct vhm_vm *vm, u64 addr)
-{
-	if (addr > (unsigned int)(-3 * PAGE_SIZE))
-		return -EINVAL;
-	vm->tss_addr = addr;
-	return 0;
-}
-
-/* What must be settled before the first vCPU; r: the answer when it is too late. */
-static int set_early(struct vhm_vm *vm, u64 *field, u64 val, int r)
+static int set_boot_cpu(struct vhm_vm *vm, u64 id)
 {
 	if (vm->n_vcpus)
-		return r;
-	*field = val;
+		return -EBUSY;
+	vm->bsp_id = id;
 	return 0;
 }
 
@@ -110,9 +97,13 @@ HAND_ON(do_check_extension, *r = vhm_check_extension(a->value))
 HAND_ON(do_create_vcpu, *r = create_vcpu(vm, a->value))
 HAND_ON(do_set_region, *r = vhm_mem_set_region(vm, &a->region))
 HAND_ON(do_dirty_log, *r = vhm_mem_dirty_log(vm, &a->dirty_log))
-HAND_ON(do_tss_addr, *r = set_tss_addr(vm, a->value))
-HAND_ON(do_identity_map, *r = set_early(vm, &vm->identity_map_addr, a->value, -EINVAL))
-HAND_ON(do_boot_cpu, *r = set_early(vm, &vm->bsp_id, a->value, -EBUSY))
+/*
+ * Only VT-x without unrestricted guest needs pages of its own in the guest; here
+ * the addresses are checked as KVM does, and that is all.
+ */
+HAND_ON(do_tss_addr, *r = a->value > (unsigned int)(-3 * PAGE_SIZE) ? -EINVAL : 0)
+HAND_ON(do_identity_map, *r = vm->n_vcpus ? -EINVAL : 0)
+HAND_ON(do_boot_cpu, *r = set_boot_cpu(vm, a->value))
 HAND_ON(do_get_clock, vhm_get_clock(vm, &a->clock))
 HAND_ON(do_set_clock, *r = vhm_set_clock(vm, &a->clock))
 HAND_ON(do_ioeventfd, *r = vhm_ioeventfd(vm, &a->ioeventfd))
@@ -124,7 +115,7 @@ static const struct vhm_vm_row rows[] = {
 	{ KVM_CHECK_EXTENSION, do_check_extension }, { KVM_ENABLE_CAP, do_enable_cap },
 	{ KVM_CREATE_VCPU, do_create_vcpu, VHM_ROW_LOCKED },
 	{ KVM_SET_USER_MEMORY_REGION, do_set_region }, { KVM_GET_DIRTY_LOG, do_dirty_log },
-	{ KVM_SET_TSS_ADDR, do_tss_addr, VHM_ROW_LOCKED },
+	{ KVM_SET_TSS_ADDR, do_tss_addr },
 	{ KVM_SET_IDENTITY_MAP_ADDR, do_identity_map, VHM_ROW_LOCKED },
 	{ KVM_SET_BOOT_CPU_ID, do_boot_cpu, VHM_ROW_LOCKED },
 	{ KVM_GET_CLOCK, do_get_clock }, { KVM_SET_CLOCK, do_set_clock },
