@@ -27,13 +27,7 @@
 #ifndef VHM_EMUL_H
 #define VHM_EMUL_H
 
-#ifdef VHM_USERSPACE
-#include "emul_port.h"		/* of the unit tests */
-#else
-#include <linux/compiler.h>
-#include <linux/string.h>
-#include <linux/types.h>
-#endif
+#include "port.h"
 
 /* ------------------------------------------------------------- registers */
 

@@ -14,7 +14,7 @@
 #include <linux/stddef.h>
 #include <linux/types.h>
 
-#include "emul/emul.h"
+#include "vhm.h"
 
 #define SVM_TLB_KEEP		0
 #define SVM_TLB_FLUSH_ALL	1	/* every ASID */
