@@ -14,6 +14,9 @@ KVER ?= $(shell tools/kver)
 endif
 export HOST DEVICE
 
+# A person who types `make demo` wants all processors at work.
+J := $(if $(filter 0,$(MAKELEVEL)),-j$(shell nproc))
+
 BUILD_NEEDS := gcc make libc6-dev libseccomp-dev
 ifneq ($(HOST),local)
 BUILD_NEEDS += kernel
@@ -49,7 +52,7 @@ needs-bench: needs-host
 	@tools/need $(BENCH_NEEDS)
 
 modules: needs-build
-	@$(MAKE) --no-print-directory -C /lib/modules/$(KVER)/build M=$(CURDIR) modules
+	@$(MAKE) $(J) --no-print-directory -C /lib/modules/$(KVER)/build M=$(CURDIR) modules
 
 userspace: needs-build
 	@$(MAKE) --no-print-directory -C userspace
