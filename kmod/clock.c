@@ -23,9 +23,9 @@
  * Sources: the kernel's "KVM-specific MSRs", "Timekeeping Virtualization for
  * X86-Based Architectures"; Intel SDM vol. 3, "Time-Stamp Counter".
  */
+#include <linux/clocksource.h>
 #include <linux/kvm_para.h>
 #include <linux/math64.h>
-#include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <asm/pvclock-abi.h>
 #include <asm/tsc.h>
@@ -35,67 +35,43 @@
 #define TOLERANCE	4000	/* rates closer than this part of them are the same */
 #define SYSTEM_TIME_ON	1ull
 
-/* The pvclock form of the TSC's rate: ns = (ticks << shift) * mul >> 32. */
-static u32 rate_mul;	/* written with one value only */
-static s8 rate_shift;
+/* The TSC's rate: ns = ticks * mul >> shift. Written with one value only. */
+static u32 rate_mul, rate_shift;
 
 /* ---- ticks and nanoseconds ----------------------------------------------- */
 
-/* A shift, and a multiplier of 2^31 or more. */
-static void set_rate(void)
-{
-	u64 hz = (u64)tsc_khz * 1000;
-	s8 shift = 0;
-
-	for (; hz > 2 * NSEC_PER_SEC; hz >>= 1)
-		shift--;
-	for (; hz <= NSEC_PER_SEC; hz <<= 1)
-		shift++;
-	rate_shift = shift;
-	rate_mul = div64_u64((u64)NSEC_PER_SEC << 32, hz);
-}
-
 u64 vhm_tsc_to_ns(u64 ticks)
 {
-	if (rate_shift < 0)
-		ticks >>= -rate_shift;
-	else
-		ticks = ticks >> (63 - rate_shift) ? U64_MAX >> 1 : ticks << rate_shift;
-	return mul_u64_u32_shr(ticks, rate_mul, 32);
+	/* an age ahead is never; the product stays below 2^63 down to 250 MHz */
+	return mul_u64_u32_shr(min(ticks, 1ull << 61), rate_mul, rate_shift);
 }
 
 /* The VM's clock in ns, and the host's TSC of the same moment. Any context. */
 static u64 vm_clock(struct vhm_vm *vm, u64 *tsc)
 {
-	unsigned long flags;
 	u64 ns;
 
-	raw_spin_lock_irqsave(&vm->clock_lock, flags);
+	guard(vhm_raw)(&vm->clock_lock);
 	*tsc = rdtsc_ordered();
 	if (check_tsc_unstable())
 		ns = ktime_get_boottime_ns();
 	else	/* another CPU's TSC may be a few ticks behind the base */
 		ns = vm->clock_ns + vhm_tsc_to_ns(max_t(s64, *tsc - vm->clock_tsc, 0));
-	ns += vm->clock_offset;
-	raw_spin_unlock_irqrestore(&vm->clock_lock, flags);
-	return ns;
+	return ns + vm->clock_offset;
 }
 
 static void set_vm_clock(struct vhm_vm *vm, u64 clock)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&vm->clock_lock, flags);
+	guard(vhm_raw)(&vm->clock_lock);
 	vm->clock_tsc = rdtsc_ordered();
 	vm->clock_ns = ktime_get_boottime_ns();
 	vm->clock_offset = clock - vm->clock_ns;
-	raw_spin_unlock_irqrestore(&vm->clock_lock, flags);
 }
 
 void vhm_vm_clock_init(struct vhm_vm *vm)
 {
 	raw_spin_lock_init(&vm->clock_lock);
-	set_rate();
+	clocks_calc_mult_shift(&rate_mul, &rate_shift, tsc_khz, NSEC_PER_MSEC, 0);
 	set_vm_clock(vm, 0);
 }
 
@@ -122,8 +98,8 @@ static void set_offset(struct vhm_vcpu *vcpu, u64 offset)
 	if (offset == st->tsc_offset)
 		return;
 	WRITE_ONCE(st->tsc_offset, offset);
-	if (vcpu->lapic)
-		vhm_lapic_tsc_changed(vcpu->lapic);
+	if (vcpu->lapic)	/* at another time now */
+		vhm_lapic_set_tsc_deadline(vcpu->lapic, vhm_lapic_tsc_deadline(vcpu->lapic));
 	update_all_clocks(vcpu->vm);
 }
 
@@ -136,17 +112,16 @@ void vhm_move_tsc(struct vhm_vcpu *vcpu, u64 by)
 void vhm_sync_tsc(struct vhm_vcpu *vcpu, u64 tsc)
 {
 	struct vhm_vm *vm = vcpu->vm;
-	unsigned long flags;
 	u64 offset, apart;
 
-	raw_spin_lock_irqsave(&vm->clock_lock, flags);
-	offset = tsc - rdtsc_ordered();
-	apart = abs((s64)(offset - vm->tsc_offset));
-	if (!vm->tsc_offset_set || (tsc && apart > (u64)tsc_khz * 1000))
-		vm->tsc_offset = offset;
-	vm->tsc_offset_set = true;
-	offset = vm->tsc_offset;
-	raw_spin_unlock_irqrestore(&vm->clock_lock, flags);
+	scoped_guard(vhm_raw, &vm->clock_lock) {
+		offset = tsc - rdtsc_ordered();
+		apart = abs((s64)(offset - vm->tsc_offset));
+		if (!vm->tsc_offset_set || (tsc && apart > (u64)tsc_khz * 1000))
+			vm->tsc_offset = offset;
+		vm->tsc_offset_set = true;
+		offset = vm->tsc_offset;
+	}
 	set_offset(vcpu, offset);
 }
 
@@ -207,7 +182,10 @@ static void write_versioned(struct vhm_vm *vm, u64 gpa, void *data, u32 size)
 void vhm_clock_update(struct vhm_vcpu *vcpu)
 {
 	u64 gpa = vcpu->msrs.system_time & ~SYSTEM_TIME_ON, tsc;
-	struct pvclock_vcpu_time_info p = { .tsc_to_system_mul = rate_mul, .tsc_shift = rate_shift };
+	struct pvclock_vcpu_time_info p = {
+		.tsc_to_system_mul = rate_mul,
+		.tsc_shift = 32 - rate_shift,	/* to the left, before a shift by 32 */
+	};
 
 	if (!(vcpu->msrs.system_time & SYSTEM_TIME_ON) ||
 	    vhm_gpa_read(vcpu->vm, gpa + offsetof(typeof(p), flags), &p.flags, 1))

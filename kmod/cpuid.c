@@ -29,13 +29,8 @@
 
 #define KVM_LEAF	0x40000000u
 #define EXT_LEAF	0x80000000u
-#define EXT_MAX		0x80000021u
-#define BASIC_MAX	0xdu
 #define INDEXED		KVM_CPUID_FLAG_SIGNIFCANT_INDEX
-#define N_INDEX		33	/* leaves with a place in vcpu->cpuid_index */
-#define PHYS_BITS	36	/* without leaf 0x80000008 */
 
-#define APIC_ON		BIT_ULL(11)	/* IA32_APIC_BASE */
 
 /* "KVMKVMKVM" in three registers: what guests look for */
 #define PV_EBX		0x4b4d564b
@@ -177,9 +172,9 @@ static void add_row(struct kvm_cpuid_entry2 **at, const struct leaf_row *row)
 			reg[d->reg] &= ~d->bits;
 	/* numbers, not masks: maximum leaves and address widths */
 	if (row->fn == 0x0)
-		e->eax = min(e->eax, BASIC_MAX);
+		e->eax = min(e->eax, 0xdu);
 	else if (row->fn == EXT_LEAF)
-		e->eax = min(e->eax, EXT_MAX);
+		e->eax = min(e->eax, 0x80000021u);
 	else if (row->fn == 0x80000008)
 		e->eax = vhm_caps.maxphyaddr | (vhm_caps.cr4 & X86_CR4_LA57 ? 57 : 48) << 8;
 }
@@ -205,7 +200,7 @@ static void add_xsave(struct kvm_cpuid_entry2 **at)
 	e = add(at, 0xd, 0, INDEXED);
 	e->eax = xcr0;
 	e->edx = xcr0 >> 32;
-	e->ebx = e->ecx = vhm_xsave_size();
+	e->ebx = e->ecx = vhm_xstate_bytes(xcr0, false);
 	e = add(at, 0xd, 1, INDEXED);
 	e->eax &= F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1);
 	e->ebx = e->eax & F(XSAVEC) ? vhm_xstate_bytes(xcr0, true) : 0;
@@ -268,7 +263,7 @@ static u16 *index_slot(struct vhm_vcpu *vcpu, u32 fn)
 {
 	u32 low = fn & ~EXT_LEAF;
 
-	return likely(low < N_INDEX) ? &vcpu->cpuid_index[fn >> 31][low] : NULL;
+	return likely(low < ARRAY_SIZE(vcpu->cpuid_index[0])) ? &vcpu->cpuid_index[fn >> 31][low] : NULL;
 }
 
 static struct kvm_cpuid_entry2 *find(struct vhm_vcpu *vcpu, u32 fn, u32 index)
@@ -293,7 +288,7 @@ void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	const struct kvm_cpuid_entry2 *e = find(vcpu, fn, index);
 
 	if (unlikely(!e)) {
-		/* zeros, as on AMD's CPUs; Intel's repeat the highest basic leaf */
+		/* zeros; some CPUs repeat the highest basic leaf instead */
 		*eax = *ebx = *ecx = *edx = 0;
 		/* a missing sub-leaf of the topology still names itself and the CPU */
 		e = fn == 0xb || fn == 0x1f ? find(vcpu, fn, 1) : NULL;
@@ -312,7 +307,7 @@ void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 		*ecx &= ~F(OSXSAVE);
 		if (vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_OSXSAVE)
 			*ecx |= F(OSXSAVE);
-		if (!(vhm_apic_base(vcpu) & APIC_ON))
+		if (!(vcpu->apic.base & VHM_APIC_BASE_ENABLE))
 			*edx &= ~F(APIC);
 	} else if (fn == 0xd && (!index || (index == 1 && *eax & F(XSAVEC)))) {
 		*ebx = vhm_xstate_bytes(vhm_guest_xcr0(vcpu), index);
@@ -339,7 +334,7 @@ void vhm_cpuid_defaults(struct vhm_vcpu *vcpu)
 	vcpu->cr4_allowed = vhm_caps.cr4;
 	vcpu->efer_allowed = vhm_caps.efer;
 	vcpu->xcr0_allowed = 0;
-	vcpu->maxphyaddr = PHYS_BITS;
+	vcpu->maxphyaddr = 36;	/* without leaf 0x80000008 */
 }
 
 /* The paravirtual leaves may be moved up in steps of 0x100. */
@@ -372,10 +367,8 @@ static void derive(struct vhm_vcpu *vcpu)
 	if (leaf_reg(vcpu, EXT_LEAF, 0, VHM_CPUID_EAX) >= 0x80000008 && bits)
 		vcpu->maxphyaddr = clamp_t(u8, bits, 32, 52);
 	vcpu->pv_features = find_pv(vcpu);
-	if (vcpu->lapic)
-		vhm_lapic_set_cpuid(vcpu->lapic, vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 21),
-				    vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 24),
-				    vcpu->maxphyaddr);
+	vhm_lapic_set_cpuid(&vcpu->apic, vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 21),
+			    vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 24), vcpu->maxphyaddr);
 }
 
 /* ---- KVM_SET_CPUID2, KVM_GET_CPUID2 -------------------------------------- */

@@ -7,10 +7,10 @@
  */
 #include <linux/fs.h>
 #include <linux/module.h>
-#include <linux/uaccess.h>
 
 #include "hv.h"
 #include "hv_abi_check.h"
+#include "ioctl.h"
 #include "vhm.h"
 
 /* Present or not. */
@@ -54,7 +54,7 @@ int vhm_check_extension(long cap)
 	case KVM_CAP_MAX_VCPUS:
 		return VHM_MAX_VCPUS;
 	case KVM_CAP_XSAVE2:
-		return max_t(int, vhm_xsave_size(), sizeof(struct kvm_xsave));
+		return vhm_xsave_size();
 	}
 	for (i = 0; i < ARRAY_SIZE(flags); i++)
 		if (flags[i] == cap)
@@ -68,31 +68,19 @@ int vhm_check_extension(long cap)
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *u = (void __user *)arg;
+	int r = -ENOTTY;
 
-	switch (cmd) {
-	case KVM_GET_API_VERSION:
-		return arg ? -EINVAL : KVM_API_VERSION;
-	case KVM_CREATE_VM:
-		return vhm_create_vm(arg);
-	case KVM_CHECK_EXTENSION:
-		return vhm_check_extension(arg);
-	case KVM_GET_VCPU_MMAP_SIZE:
-		return arg ? -EINVAL : VHM_MMAP_PAGES * PAGE_SIZE;
-	case KVM_GET_SUPPORTED_CPUID:
-		return vhm_cpuid_supported(u, false);
-	case KVM_GET_EMULATED_CPUID:
-		return vhm_cpuid_supported(u, true);
-	case KVM_GET_MSR_INDEX_LIST:
-		return vhm_msr_list(u, false);
-	case KVM_GET_MSR_FEATURE_INDEX_LIST:
-		return vhm_msr_list(u, true);
-	case KVM_GET_MSRS:
-		return vhm_get_or_set_msrs(NULL, u, false);
-	case KVM_X86_GET_MCE_CAP_SUPPORTED:
-		return put_user(VHM_MCE_CAP, (u64 __user *)u);
-	default:
-		return -ENOTTY;
-	}
+	VHM_ROW_RAW(KVM_GET_API_VERSION, r = arg ? -EINVAL : KVM_API_VERSION);
+	VHM_ROW_RAW(KVM_CREATE_VM, r = vhm_create_vm(arg));
+	VHM_ROW_RAW(KVM_CHECK_EXTENSION, r = vhm_check_extension(arg));
+	VHM_ROW_RAW(KVM_GET_VCPU_MMAP_SIZE, r = arg ? -EINVAL : VHM_MMAP_PAGES * PAGE_SIZE);
+	VHM_ROW_RAW(KVM_GET_SUPPORTED_CPUID, r = vhm_cpuid_supported(u, false));
+	VHM_ROW_RAW(KVM_GET_EMULATED_CPUID, r = vhm_cpuid_supported(u, true));
+	VHM_ROW_RAW(KVM_GET_MSR_INDEX_LIST, r = vhm_msr_list(u, false));
+	VHM_ROW_RAW(KVM_GET_MSR_FEATURE_INDEX_LIST, r = vhm_msr_list(u, true));
+	VHM_ROW_RAW(KVM_GET_MSRS, r = vhm_get_or_set_msrs(NULL, u, false));
+	VHM_ROW_RAW(KVM_X86_GET_MCE_CAP_SUPPORTED, r = put_user(VHM_MCE_CAP, (u64 __user *)u));
+	return r;
 }
 
 const struct file_operations vhm_dev_fops = {

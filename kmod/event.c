@@ -19,28 +19,15 @@
  * One event goes in per entry. Whatever must wait opens a window: an exit at
  * the first moment at which it can be taken.
  */
+#include <asm/trapnr.h>
+
 #include "vhm.h"
-
-#define DB_VECTOR	1
-#define NMI_VECTOR_NR	2
-#define BP_VECTOR	3
-#define DF_VECTOR	8
-#define PF_VECTOR	14
-
-#define BLOCK_SHADOW	(VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS)
 
 /* ---- raising exceptions ----------------------------------------------------- */
 
 static bool contributory(u8 vector)
 {
 	return vector == 0 || (vector >= 10 && vector <= 13);	/* #DE #TS #NP #SS #GP */
-}
-
-/* The earlier exception a new one may combine with, or NULL. */
-static struct vhm_event *earlier(struct vhm_events *ev)
-{
-	return ev->exc.kind ? &ev->exc :
-	       ev->interrupted.kind == VHM_EV_EXC ? &ev->interrupted : NULL;
 }
 
 /*
@@ -52,7 +39,9 @@ static struct vhm_event *earlier(struct vhm_events *ev)
 static void queue(struct vhm_vcpu *vcpu, struct vhm_event new)
 {
 	struct vhm_events *ev = &vcpu->ev;
-	struct vhm_event *prev = earlier(ev);
+	/* the earlier exception that the new one may combine with */
+	struct vhm_event *prev = ev->exc.kind ? &ev->exc :
+				 ev->interrupted.kind == VHM_EV_EXC ? &ev->interrupted : NULL;
 	bool c = contributory(new.vector);
 
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
@@ -137,7 +126,7 @@ static void fold_nmis(struct vhm_events *ev, u32 blocked)
 bool vhm_irq_allowed(struct vhm_vcpu *vcpu)
 {
 	return (vcpu->rflags & X86_EFLAGS_IF) && !vcpu->ev.interrupted.kind &&
-	       !(vhm_ops->blocked(vcpu) & BLOCK_SHADOW);
+	       !(vhm_ops->blocked(vcpu) & VHM_BLOCK_SHADOW);
 }
 
 /* The vector that would be delivered now, or -1. */
@@ -178,7 +167,7 @@ static bool inject_first(struct vhm_vcpu *vcpu)
 		return false;
 	deliver_payload(vcpu, e);
 	/* faults set RF in the saved image; of the traps only #BP, #OF and #DB do not */
-	if (e->vector != DB_VECTOR && e->vector != BP_VECTOR && e->vector != 4)
+	if (e->vector != DB_VECTOR && e->vector != BP_VECTOR && e->vector != OF_VECTOR)
 		vcpu->rflags |= X86_EFLAGS_RF;
 	vhm_ops->inject(vcpu, e);
 	e->kind = VHM_EV_NONE;
@@ -188,7 +177,7 @@ static bool inject_first(struct vhm_vcpu *vcpu)
 /* Step 3. Returns the window to open. */
 static u32 inject_nmi(struct vhm_vcpu *vcpu, u32 blocked, bool *taken)
 {
-	static const struct vhm_event nmi = { .kind = VHM_EV_NMI, .vector = NMI_VECTOR_NR };
+	static const struct vhm_event nmi = { .kind = VHM_EV_NMI, .vector = X86_TRAP_NMI };
 	struct vhm_events *ev = &vcpu->ev;
 
 	fold_nmis(ev, blocked);
@@ -208,7 +197,7 @@ static u32 inject_irq(struct vhm_vcpu *vcpu, u32 blocked, bool taken)
 	/* a VMM with its own interrupt controllers wants to know when one may go in */
 	if (irq_pending(vcpu) < 0)
 		return !vcpu->lapic && vcpu->run->request_interrupt_window ? VHM_WINDOW_IRQ : 0;
-	if (taken || !(vcpu->rflags & X86_EFLAGS_IF) || blocked & BLOCK_SHADOW)
+	if (taken || !(vcpu->rflags & X86_EFLAGS_IF) || blocked & VHM_BLOCK_SHADOW)
 		return VHM_WINDOW_IRQ;
 	e.vector = vcpu->lapic ? vhm_irq_ack(vcpu->lapic) : vcpu->ev.user_irq;
 	vcpu->ev.user_irq = -1;
@@ -297,7 +286,7 @@ static bool events_valid(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 	const u32 flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
 			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
 
-	if (e->exception.injected && (e->exception.nr > 31 || e->exception.nr == NMI_VECTOR_NR))
+	if (e->exception.injected && (e->exception.nr > 31 || e->exception.nr == X86_TRAP_NMI))
 		return false;
 	/* no SMM: the block may be there, but nothing in it */
 	return !(e->flags & ~flags) &&
@@ -313,7 +302,7 @@ static struct vhm_event interrupted_of(const struct kvm_vcpu_events *e)
 					   .has_error = e->exception.has_error_code,
 					   .error = e->exception.error_code };
 	if (e->nmi.injected)
-		return (struct vhm_event){ .kind = VHM_EV_NMI, .vector = NMI_VECTOR_NR };
+		return (struct vhm_event){ .kind = VHM_EV_NMI, .vector = X86_TRAP_NMI };
 	if (!e->interrupt.injected)
 		return (struct vhm_event){};
 	return (struct vhm_event){ .kind = e->interrupt.soft ? VHM_EV_SOFT_IRQ : VHM_EV_IRQ,
@@ -336,7 +325,7 @@ int vhm_set_events(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 	if (e->nmi.masked)
 		blocked |= VHM_BLOCK_NMI;
 	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW) {
-		blocked &= ~BLOCK_SHADOW;
+		blocked &= ~VHM_BLOCK_SHADOW;
 		if (e->interrupt.shadow & KVM_X86_SHADOW_INT_STI)
 			blocked |= VHM_BLOCK_SHADOW_STI;
 		if (e->interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS)

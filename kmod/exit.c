@@ -13,35 +13,34 @@
 
 #include "vhm.h"
 
-#define BLOCK_SHADOW	(VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS)
-
 /* ---- instruction length -------------------------------------------------------- */
 
 /* The usual encodings of what exits: a look at two bytes spares the decoder. */
 static const struct { u8 len, bytes[3]; } usual[VHM_X_NR] = {
 	[VHM_X_CPUID] = { 2, { 0x0f, 0xa2 } },
 	[VHM_X_HLT] = { 1, { 0xf4 } },
-	[VHM_X_INVD] = { 2, { 0x0f, 0x08 } },
 	[VHM_X_WBINVD] = { 2, { 0x0f, 0x09 } },
 	[VHM_X_PAUSE] = { 2, { 0xf3, 0x90 } },
-	[VHM_X_XSETBV] = { 3, { 0x0f, 0x01, 0xd1 } },
 	[VHM_X_HYPERCALL] = { 3, { 0x0f, 0x01, 0xd9 } },
 };
 
-/* Length from memory; 0: the bytes cannot be had now, or are no instruction. */
+/*
+ * Length from memory; 0: the bytes cannot be had now, or are no instruction. No
+ * other instruction is under way: its place may be used.
+ */
 static noinline u8 fetched_len(struct vhm_vcpu *vcpu)
 {
-	bool nofault = vcpu->in_section >= 0;
-	struct vhm_insn insn;
+	struct vhm_insn *insn = &vcpu->emul.insn;
 	u8 buf[16];
-	int n = vhm_fetch(vcpu, buf, nofault);
+	/* the code is most often there, and then this is the quick way outside too */
+	int n = vhm_fetch(vcpu, buf, true) ?: vhm_fetch(vcpu, buf, vcpu->in_section >= 0);
 	u8 len = usual[vcpu->exit.kind].len;
 
 	if (len && n >= len && !memcmp(buf, usual[vcpu->exit.kind].bytes, len))
 		return len;
-	if (!n || vhm_insn_decode(&insn, buf, n, vhm_insn_mode(vcpu)) != VHM_INSN_OK)
+	if (!n || vhm_insn_decode(insn, buf, n, vhm_insn_mode(vcpu)) != VHM_INSN_OK)
 		return 0;
-	return insn.len;
+	return insn->len;
 }
 
 static u8 insn_len(struct vhm_vcpu *vcpu)
@@ -59,8 +58,8 @@ void vhm_step_done(struct vhm_vcpu *vcpu, bool tf)
 {
 	u32 blocked = vhm_ops->blocked(vcpu);
 
-	if (unlikely(blocked & BLOCK_SHADOW))
-		vhm_ops->set_blocked(vcpu, blocked & ~BLOCK_SHADOW);
+	if (unlikely(blocked & VHM_BLOCK_SHADOW))
+		vhm_ops->set_blocked(vcpu, blocked & ~VHM_BLOCK_SHADOW);
 	if (unlikely(tf))
 		vhm_raise_db(vcpu, DR6_BS);
 }
@@ -158,16 +157,14 @@ static int do_cpuid(struct vhm_vcpu *vcpu)
 {
 	u64 *gpr = vcpu->gpr;
 	u32 a = gpr[VHM_RAX], b, c = gpr[VHM_RCX], d;
-	u8 len = insn_len(vcpu);
 
-	if (unlikely(!len))
+	if (unlikely(!skip_insn(vcpu)))
 		return no_length(vcpu);
 	vhm_cpuid(vcpu, &a, &b, &c, &d);
 	gpr[VHM_RAX] = a;
 	gpr[VHM_RBX] = b;
 	gpr[VHM_RCX] = c;
 	gpr[VHM_RDX] = d;
-	vhm_advance(vcpu, len);
 	return VHM_RESUME;
 }
 
@@ -179,24 +176,23 @@ static int do_nothing(struct vhm_vcpu *vcpu)
 
 static int do_hlt(struct vhm_vcpu *vcpu)
 {
+	/* done in the section; prepare() puts the thread to sleep */
+	if (vcpu->mp_state == KVM_MP_STATE_HALTED)
+		return VHM_RESUME;
 	if (!skip_insn(vcpu))
 		return no_length(vcpu);
 	if (!vcpu->lapic) {
 		vcpu->run->exit_reason = KVM_EXIT_HLT;
 		return VHM_USER;
 	}
+	/* what ends the HLT is above the priority in CR8, which is written without an exit */
+	vhm_lapic_set_cr8(vcpu->lapic, vcpu->cr8);
 	if (vhm_has_event(vcpu)) {
 		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 		return VHM_RESUME;
 	}
 	vcpu->mp_state = KVM_MP_STATE_HALTED;
-	/* outside, prepare() puts the thread to sleep */
 	return vcpu->in_section >= 0 ? VHM_SLOW : VHM_RESUME;
-}
-
-static int hlt_slow(struct vhm_vcpu *vcpu)
-{
-	return vcpu->mp_state == KVM_MP_STATE_HALTED ? VHM_RESUME : do_hlt(vcpu);
 }
 
 static int do_gp(struct vhm_vcpu *vcpu)
@@ -222,7 +218,7 @@ static int do_xsetbv(struct vhm_vcpu *vcpu)
 
 	if (!len)
 		return no_length(vcpu);
-	if ((u32)vcpu->gpr[VHM_RCX] || vhm_set_xcr0(vcpu, edx_eax(vcpu)))
+	if ((u32)vcpu->gpr[VHM_RCX] || vhm_set_xcr0(vcpu, edx_eax(vcpu), false))
 		return do_gp(vcpu);
 	vhm_advance(vcpu, len);
 	return VHM_RESUME;
@@ -324,13 +320,12 @@ static int do_bp(struct vhm_vcpu *vcpu)
 /* The other vendor's hypercall instruction is #UD here; KVM serves both. */
 static int do_ud_exception(struct vhm_vcpu *vcpu)
 {
-	static const u8 vmcall[3] = { 0x0f, 0x01, 0xc1 }, vmmcall[3] = { 0x0f, 0x01, 0xd9 };
 	u8 buf[16];
 	int n = vhm_fetch(vcpu, buf, vcpu->in_section >= 0);
 
 	if (!n && vcpu->in_section >= 0)
 		return VHM_SLOW;
-	if (n < 3 || (memcmp(buf, vmcall, 3) && memcmp(buf, vmmcall, 3)))
+	if (n < 3 || buf[0] != 0x0f || buf[1] != 0x01 || (buf[2] != 0xc1 && buf[2] != 0xd9))
 		return do_ud(vcpu);
 	vcpu->exit.insn_len = 3;
 	return vhm_hypercall(vcpu);
@@ -373,11 +368,13 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_NONE] = { again, again },
 	[VHM_X_HOST_EVENT] = { leave, again },
 	[VHM_X_CPUID] = { do_cpuid, do_cpuid },
-	[VHM_X_HLT] = { do_hlt, hlt_slow },
+	[VHM_X_HLT] = { do_hlt, do_hlt },
 	[VHM_X_HYPERCALL] = { do_hypercall, do_hypercall },
 	[VHM_X_RDPMC] = { do_gp, do_gp },
 	[VHM_X_XSETBV] = { leave, do_xsetbv },
-	[VHM_X_PAUSE ... VHM_X_MWAIT] = { do_nothing, do_nothing },
+	/* it has spun for long, for another vCPU perhaps: let the scheduler look */
+	[VHM_X_PAUSE] = { leave, do_nothing },
+	[VHM_X_INVD ... VHM_X_MWAIT] = { do_nothing, do_nothing },
 	[VHM_X_RSM ... VHM_X_UD] = { do_ud, do_ud },
 	[VHM_X_IO] = { vhm_io_fast, vhm_emulate },
 	[VHM_X_MSR] = { msr_fast, do_msr },

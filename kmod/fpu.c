@@ -52,7 +52,7 @@ u32 vhm_xstate_bytes(u64 xcr0, bool compacted)
 
 u32 vhm_xsave_size(void)
 {
-	return vhm_xstate_bytes(vhm_caps.xcr0, false);
+	return max_t(u32, vhm_xstate_bytes(vhm_caps.xcr0, false), sizeof(struct kvm_xsave));
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -60,9 +60,7 @@ u32 vhm_xsave_size(void)
 int vhm_fpu_alloc(struct vhm_vcpu *vcpu)
 {
 	/* kmalloc aligns sizes that are a power of two to themselves */
-	vcpu->fpu.size = roundup_pow_of_two(max_t(u32, vhm_xsave_size(),
-						  sizeof(struct kvm_xsave)));
-	vcpu->fpu.area = kzalloc(vcpu->fpu.size, GFP_KERNEL_ACCOUNT);
+	vcpu->fpu.area = kzalloc(roundup_pow_of_two(vhm_xsave_size()), GFP_KERNEL_ACCOUNT);
 	return vcpu->fpu.area ? 0 : -ENOMEM;
 }
 
@@ -72,7 +70,7 @@ static void clear_image(struct vhm_vcpu *vcpu)
 	struct fxregs_state *fx = &vcpu->fpu.area->i387;
 	u32 mxcsr = fx->mxcsr, mask = fx->mxcsr_mask;
 
-	memset(vcpu->fpu.area, 0, vcpu->fpu.size);
+	memset(vcpu->fpu.area, 0, vhm_xsave_size());
 	fx->cwd = FCW_INIT;
 	fx->mxcsr = mxcsr;
 	fx->mxcsr_mask = mask;
@@ -169,16 +167,9 @@ void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f)
 
 /* ---- KVM_GET_XSAVE, KVM_SET_XSAVE ---------------------------------------- */
 
-void vhm_get_xsave(struct vhm_vcpu *vcpu, void *buf, u32 size)
+int vhm_get_xsave(struct vhm_vcpu *vcpu, void __user *u)
 {
-	struct xregs_state *out = buf;
-
-	memset(buf, 0, size);
-	memcpy(buf, vcpu->fpu.area, min(size, vhm_xsave_size()));
-	/* not the CPU's: left to software */
-	memset(out->i387.sw_reserved, 0, sizeof(out->i387.sw_reserved));
-	if (!vhm_caps.xcr0)
-		out->header.xfeatures = XFEATURE_MASK_FPSSE;
+	return copy_to_user(u, vcpu->fpu.area, vhm_xsave_size()) ? -EFAULT : 0;
 }
 
 /* Whatever passes here can be given to XRSTOR. in is ours, no longer the VMM's. */
@@ -202,7 +193,7 @@ static void set_image(struct vhm_vcpu *vcpu, const struct xregs_state *in)
 	u32 len, off, ecx, edx;
 
 	clear_image(vcpu);
-	vcpu->fpu.area->header.xfeatures = features;
+	vcpu->fpu.area->header.xfeatures = vhm_caps.xcr0 ? features : XFEATURE_MASK_FPSSE;
 	if (features & XFEATURE_MASK_FP) {
 		memcpy((void *)fx, in, X87_WORDS);
 		memcpy(fx->st_space, in->i387.st_space, sizeof(fx->st_space));
@@ -240,11 +231,12 @@ int vhm_set_xsave(struct vhm_vcpu *vcpu, void __user *u)
 
 /* ---- XCR0 ---------------------------------------------------------------- */
 
-int vhm_xcr0_set(struct vhm_vcpu *vcpu, u64 val)
+int vhm_set_xcr0(struct vhm_vcpu *vcpu, u64 val, bool host)
 {
 	u64 avx512 = val & XFEATURE_MASK_AVX512;
 
-	if (!(val & XFEATURE_MASK_FP) || val & ~(vcpu->xcr0_allowed | XFEATURE_MASK_FP) ||
+	if ((!host && vhm_st(vcpu, VHM_ST_CODE)->cpl) ||
+	    !(val & XFEATURE_MASK_FP) || val & ~(vcpu->xcr0_allowed | XFEATURE_MASK_FP) ||
 	    (val & XFEATURE_MASK_YMM && !(val & XFEATURE_MASK_SSE)) ||
 	    (avx512 && (avx512 != XFEATURE_MASK_AVX512 || !(val & XFEATURE_MASK_YMM))))
 		return 1;
@@ -267,7 +259,7 @@ int vhm_set_xcrs(struct vhm_vcpu *vcpu, const struct kvm_xcrs *x)
 	/* XCR0 is the only one; others are passed over as on KVM */
 	for (i = 0; i < x->nr_xcrs; i++)
 		if (!x->xcrs[i].xcr)
-			return vhm_xcr0_set(vcpu, x->xcrs[i].value) ? -EINVAL : 0;
+			return vhm_set_xcr0(vcpu, x->xcrs[i].value, true) ? -EINVAL : 0;
 	return 0;
 }
 

@@ -3,12 +3,11 @@
  * All differences between host kernels, and ways round symbols a module may
  * not use. The one thing that needs KVM's own header lives in host_xfer.c.
  */
-#include <linux/eventfd.h>
-#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/pgtable.h>
 
 #include "host.h"
+#include "irq/irq.h"
 
 void vhm_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*fn)(struct hrtimer *))
 {

@@ -7,7 +7,6 @@
 #define VHM_HOST_H
 
 #include <linux/eventfd.h>
-#include <linux/hrtimer.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
 #include <linux/version.h>
@@ -46,20 +45,14 @@ static inline int vhm_rdmsr_safe(u32 msr, u64 *val)
 	return r;
 }
 
-/** vhm_hrtimer_setup: hard-interrupt timer on the monotonic clock. */
-void vhm_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*fn)(struct hrtimer *));
-
 /** vhm_eventfd_signal: add one to the counter. Any context. */
 void vhm_eventfd_signal(struct eventfd_ctx *ctx);
 
 /* ---- work a task must do before it may enter a guest ---------------------- */
-struct vhm_xfer;
-struct vhm_xfer *vhm_xfer_alloc(void);		/* never NULL today; NULL: no memory */
-void vhm_xfer_free(struct vhm_xfer *xfer);
 /** vhm_xfer_pending: interrupts off. */
 bool vhm_xfer_pending(void);
 /** vhm_xfer_work: interrupts on. 0, or -EINTR with a signal pending. */
-int vhm_xfer_work(struct vhm_xfer *xfer);
+int vhm_xfer_work(void);
 
 /* ---- guest memory ---------------------------------------------------------- */
 /* get_user_pages*() gives up with -EINTR for any signal, not only fatal ones */

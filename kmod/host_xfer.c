@@ -11,31 +11,21 @@
 #ifdef CONFIG_VIRT_XFER_TO_GUEST_WORK
 #include <linux/entry-virt.h>
 
-static int sink;
-#define handle_work(xfer)	xfer_to_guest_mode_handle_work()
+#define handle_work()	xfer_to_guest_mode_handle_work()
 #else
 #include <linux/kvm_host.h>
 #include <linux/entry-kvm.h>
 
 static struct kvm_run sink_run;
 static struct kvm_vcpu sink = { .run = &sink_run };
-#define handle_work(xfer)	xfer_to_guest_mode_handle_work((struct kvm_vcpu *)(xfer))
+#define handle_work()	xfer_to_guest_mode_handle_work(&sink)
 #endif
 
 #include "host.h"
 
-int vhm_xfer_work(struct vhm_xfer *xfer)
+int vhm_xfer_work(void)
 {
-	return handle_work(xfer);
-}
-
-struct vhm_xfer *vhm_xfer_alloc(void)
-{
-	return (struct vhm_xfer *)&sink;
-}
-
-void vhm_xfer_free(struct vhm_xfer *xfer)
-{
+	return handle_work();
 }
 
 bool vhm_xfer_pending(void)

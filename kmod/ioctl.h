@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Arguments of ioctls with a fixed size: copied in and out in one place, as
- * the ioctl number says, so that a handler sees kernel memory only.
+ * Rows of a function that serves ioctls. A row's argument is copied in and out
+ * here, as the number says, so that what it calls sees kernel memory only.
  */
 #ifndef VHM_IOCTL_H
 #define VHM_IOCTL_H
@@ -10,21 +10,15 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-/**
- * vhm_arg_in: the argument of cmd, fetched; one without a pointer is stored as a
- * u64. ERR_PTR(-EFAULT, -ENOMEM); else vhm_arg_done() must follow.
- */
-static inline void *vhm_arg_in(unsigned int cmd, unsigned long arg)
+/** vhm_arg_in: the argument of cmd. ERR_PTR(-EFAULT, -ENOMEM); else vhm_arg_done() must follow. */
+static inline void *vhm_arg_in(unsigned int cmd, unsigned long arg, size_t size)
 {
-	unsigned int size = _IOC_SIZE(cmd);
-	/* no less than any VM ioctl needs: an old number may go to a newer one's handler */
-	u64 *p = kzalloc(max(size, 128u), GFP_KERNEL);
+	void *p = kzalloc(size, GFP_KERNEL);
 
 	if (!p)
 		return ERR_PTR(-ENOMEM);
-	if (!size)
-		*p = arg;
-	if (!(_IOC_DIR(cmd) & _IOC_WRITE) || !copy_from_user(p, (void __user *)arg, size))
+	if (!(_IOC_DIR(cmd) & _IOC_WRITE) ||
+	    !copy_from_user(p, (void __user *)arg, _IOC_SIZE(cmd)))
 		return p;
 	kfree(p);
 	return ERR_PTR(-EFAULT);
@@ -40,41 +34,43 @@ static inline int vhm_arg_done(void *p, unsigned int cmd, unsigned long arg, int
 	return r;
 }
 
-/* A row's function, from a call that gets its part of the argument; it may set *r. */
-#define VHM_ROW_FN(name, who, args, call) \
-	static void name(struct vhm_##who *who, union args *a, int *r) { call; }
+/*
+ * VHM_ROW: of ioctl @nr the argument is at a, a pointer to @type (which may be
+ * longer: an old number can go to a newer one's handler), where @call finds it.
+ * VHM_ROW_IN: the number says "out", but the argument goes in. VHM_ROW_RAW:
+ * @call makes what it wants of arg. r, which begins as -ENOTTY, is 0 before
+ * @call and may be set there.
+ */
+#define VHM_ROW_AS(nr, as, type, call)					\
+	do {								\
+		static_assert(sizeof(type) >= _IOC_SIZE(nr));		\
+		if (cmd == (nr)) {					\
+			type *a = vhm_arg_in(as, arg, sizeof(type));	\
+									\
+			r = PTR_ERR_OR_ZERO(a);				\
+			if (!r) {					\
+				call;					\
+				r = vhm_arg_done(a, as, arg, r);	\
+			}						\
+		}							\
+	} while (0)
+#define VHM_ROW(nr, type, call) VHM_ROW_AS(nr, nr, type, call)
+#define VHM_ROW_IN(nr, type, call)					\
+	VHM_ROW_AS(nr, _IOC(_IOC_WRITE, KVMIO, _IOC_NR(nr), _IOC_SIZE(nr)), type, call)
+#define VHM_ROW_RAW(nr, call)						\
+	do {								\
+		if (cmd == (nr)) {					\
+			r = 0;						\
+			call;						\
+		}							\
+	} while (0)
 
-/* ---- VM ioctls: a table in vm.c and one in irqglue.c ------------------------ */
-
-struct vhm_vm;
-
-union vhm_vm_arg {
-	u64 value;		/* an argument that is no pointer, or a raw one */
-	struct kvm_userspace_memory_region region;
-	struct kvm_dirty_log dirty_log;
-	struct kvm_clock_data clock;
-	struct kvm_ioeventfd ioeventfd;
-	struct kvm_coalesced_mmio_zone zone;
-	struct kvm_irqchip irqchip;
-	struct kvm_irq_level irq_level;
-	struct kvm_msi msi;
-	struct kvm_pit_config pit_config;
-	struct kvm_pit_state2 pit;
-};
-
-#define VHM_ROW_LOCKED	0x1	/* under vm->lock */
-#define VHM_ROW_CHIP	0x2	/* -ENXIO without irqchip */
-#define VHM_ROW_PIT	0x4	/* -ENXIO without PIT */
-#define VHM_ROW_RAW	0x8	/* variable size: value is the user pointer */
-#define VHM_ROW_IN	0x10	/* the number says "out", but the argument goes in */
-
-struct vhm_vm_row {
-	unsigned int cmd;
-	void (*fn)(struct vhm_vm *vm, union vhm_vm_arg *a, int *r);
-	u32 flags;		/* VHM_ROW_* */
-};
-
-extern const struct vhm_vm_row vhm_irq_rows[];
-extern const int vhm_n_irq_rows;
+/* A call of a row of the VM, under its lock. */
+#define VHM_LOCKED(vm, call)						\
+	do {								\
+		mutex_lock(&(vm)->lock);				\
+		call;							\
+		mutex_unlock(&(vm)->lock);				\
+	} while (0)
 
 #endif

@@ -11,6 +11,10 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/types.h>
+#include <asm/fpu/xcr.h>
+#include <asm/processor.h>
 
 #include "vhm.h"
 
@@ -25,7 +29,7 @@ MODULE_PARM_DESC(alias_kvm, "also register /dev/kvm when that name is free (defa
 const struct vhm_ops *vhm_ops;
 struct vhm_caps vhm_caps;
 
-static const struct vhm_ops *const backends[] = { &svm_ops };
+static const struct vhm_ops *const backends[] = { &svm_ops, &vmx_ops };
 
 static struct miscdevice dev_hv = {
 	.minor = MISC_DYNAMIC_MINOR, .name = "hv", .fops = &vhm_dev_fops, .mode = 0660,
@@ -48,7 +52,40 @@ static int choose_backend(void)
 		vhm_ops = backends[i];
 		r = vhm_ops->check();
 	}
+	if (r == -ENODEV)
+		pr_err("neither AMD-V (SVM) nor VT-x (VMX) in CPUID: this CPU has none, or this is a virtual machine without nested virtualization\n");
 	return r;
+}
+
+/* CR4 bits a guest may set: those of every CPU that can be used, and with a feature of the host. */
+#define CR4_ALWAYS	(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PSE | \
+			 X86_CR4_PAE | X86_CR4_MCE | X86_CR4_PGE | X86_CR4_PCE | \
+			 X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
+static const struct { u32 bit; int feature; } cr4_rows[] = {
+	{ X86_CR4_UMIP, X86_FEATURE_UMIP }, { X86_CR4_FSGSBASE, X86_FEATURE_FSGSBASE },
+	{ X86_CR4_PCIDE, X86_FEATURE_PCID }, { X86_CR4_OSXSAVE, X86_FEATURE_OSXSAVE },
+	{ X86_CR4_SMEP, X86_FEATURE_SMEP }, { X86_CR4_SMAP, X86_FEATURE_SMAP },
+};
+
+/* Of the host's state components; protection keys and AMX are not for guests yet. */
+#define GUEST_XCR0	(XFEATURE_MASK_FPSSE | XFEATURE_MASK_YMM | XFEATURE_MASK_AVX512)
+
+/* What follows from the host's features, for either vendor. */
+static void host_caps(void)
+{
+	int i;
+
+	vhm_caps = (struct vhm_caps){
+		/* second-level tables have four levels */
+		.maxphyaddr = min_t(u8, cpuid_eax(0x80000008), 48),
+		.efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX,
+		.cr4 = CR4_ALWAYS,
+	};
+	for (i = 0; i < ARRAY_SIZE(cr4_rows); i++)
+		if (boot_cpu_has(cr4_rows[i].feature))
+			vhm_caps.cr4 |= cr4_rows[i].bit;
+	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
+		vhm_caps.xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) & GUEST_XCR0;
 }
 
 static int register_devices(void)
@@ -69,8 +106,12 @@ static int register_devices(void)
 
 static int __init vhm_init(void)
 {
-	int r = choose_backend() ?: vhm_ops->setup();
+	int r = choose_backend();
 
+	if (r)
+		return r;
+	host_caps();
+	r = vhm_ops->setup();
 	if (r)
 		return r;
 	r = register_devices();

@@ -27,7 +27,6 @@
 
 #include "msr.h"
 
-#define MAX_MSRS	256	/* entries in one KVM_GET_MSRS or KVM_SET_MSRS */
 #define VAR_MTRR_BASE0	0x200
 #define MTRR_CAP	(VHM_N_VAR_MTRR | BIT(8) | BIT(10))	/* fixed ranges, write combining */
 #define MTRR_TYPES	0x73	/* bit per memory type: UC WC WT WP WB */
@@ -37,7 +36,6 @@
 #define HWCR_IGNORED	(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))	/* cache and IGNNE quirks */
 #define HWCR_KEPT	(HWCR_MC_WREN | BIT_ULL(24))
 #define MISC_FIXED	(BIT_ULL(7) | BIT_ULL(11) | BIT_ULL(12)) /* no PMU, BTS, PEBS */
-#define UCODE_AMD	0x01000065ull
 
 /*
  * PLAIN keeps what is written; QUIET is a constant that ignores writes, FIXED
@@ -152,7 +150,7 @@ static u64 *place(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index, b
 
 /* ---- features of this host that guests are told by MSR ------------------- */
 
-/* AMD has no ARCH_CAPABILITIES of its own: they follow from what the kernel knows. */
+/* Not every CPU has ARCH_CAPABILITIES: they follow from what the kernel knows. */
 static u64 feature_value(u32 index)
 {
 	switch (index) {
@@ -162,7 +160,7 @@ static u64 feature_value(u32 index)
 		       (boot_cpu_has_bug(X86_BUG_MDS) ? 0 : ARCH_CAP_MDS_NO) |
 		       (boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) ? 0 : ARCH_CAP_PSCHANGE_MC_NO);
 	case MSR_IA32_UCODE_REV:
-		return UCODE_AMD;
+		return vhm_caps.ucode_rev;
 	case MSR_AMD64_DE_CFG:
 		return boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ?
 		       MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
@@ -175,10 +173,8 @@ static int feature_get(u32 index, u64 *val)
 {
 	const struct msr_row *row = find_row(index);
 
-	if (!row || !(row->flags & FEATURE))
-		return 1;
 	*val = feature_value(index);
-	return 0;
+	return !row || !(row->flags & FEATURE);
 }
 
 /* ---- the LAPIC's own ----------------------------------------------------- */
@@ -232,7 +228,7 @@ static int row_get(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index, 
 		*val = vhm_guest_tsc(vcpu);
 		return 0;
 	case APICBASE:
-		*val = vhm_apic_base(vcpu);
+		*val = vcpu->apic.base;
 		return 0;
 	case QUIET:
 	case FIXED:
@@ -325,7 +321,7 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 	case EFER:
 		return vhm_set_efer(vcpu, val, host);
 	case APICBASE:
-		return !vhm_apic_base_valid(vcpu, val) || vhm_set_apic_base(vcpu, val, host);
+		return vhm_set_apic_base(vcpu, val, host);
 	case TSC:
 		if (host)
 			vhm_sync_tsc(vcpu, val);
@@ -410,18 +406,15 @@ int vhm_get_or_set_msrs(struct vhm_vcpu *vcpu, struct kvm_msrs __user *u, bool s
 
 	if (get_user(n, &u->nmsrs))
 		return -EFAULT;
-	if (n >= MAX_MSRS)
+	if (n >= 256)	/* as many as KVM takes */
 		return -E2BIG;
 	e = memdup_user(u->entries, n * sizeof(*e));
 	if (IS_ERR(e))
 		return PTR_ERR(e);
 	for (i = 0; i < n; i++) {
-		if (!vcpu)
-			r = feature_get(e[i].index, &e[i].data);
-		else if (set)
-			r = vhm_msr_set(vcpu, e[i].index, e[i].data, true);
-		else
-			r = vhm_msr_get(vcpu, e[i].index, &e[i].data, true);
+		r = !vcpu ? feature_get(e[i].index, &e[i].data) :
+		    set ? vhm_msr_set(vcpu, e[i].index, e[i].data, true) :
+			  vhm_msr_get(vcpu, e[i].index, &e[i].data, true);
 		if (r)
 			break;
 	}

@@ -19,15 +19,10 @@ static inline bool vhm_canonical(struct vhm_vcpu *vcpu, u64 la)
 	return (s64)(la << shift) >> shift == (s64)la;
 }
 
-/** vhm_apic_base_valid: IA32_APIC_BASE has a mode there is and no reserved bits. */
-bool vhm_apic_base_valid(struct vhm_vcpu *vcpu, u64 val);
-
 /* ---- fpu.c --------------------------------------------------------------- */
 
 #define VHM_XCR0_MAX	64
 
-/** vhm_xcr0_set: XCR0 for the guest: 0, or 1 when the combination is not allowed. */
-int vhm_xcr0_set(struct vhm_vcpu *vcpu, u64 val);
 /** vhm_guest_xcr0: the guest's XCR0. Section or process. */
 u64 vhm_guest_xcr0(struct vhm_vcpu *vcpu);
 /** vhm_xstate_bytes: XSAVE area for these components, as CPUID.0xD counts. Any context. */

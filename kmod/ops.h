@@ -22,14 +22,17 @@ struct vhm_vcpu;
 struct vhm_event;
 struct vhm_pte_fmt;
 
-/* What the CPU and this back end can do; filled by ->setup, constant after. */
+/*
+ * What the CPU and this back end can do: main.c fills in what the host's
+ * features say, ->setup changes what the back end knows better. Constant after.
+ */
 struct vhm_caps {
 	u8 maxphyaddr;		/* host physical address width */
 	u8 max_page_level;	/* largest second-level leaf: 1 4K, 2 2M, 3 1G */
 	u64 efer;		/* EFER bits a guest may set */
 	u64 cr4;		/* CR4 bits a guest may set */
 	u64 xcr0;		/* XCR0 bits a guest may set (0: no XSAVE) */
-	u8 hypercall[3];	/* this vendor's hypercall instruction */
+	u64 ucode_rev;		/* the microcode revision a guest reads, as KVM gives it */
 };
 
 /* Why an event cannot be taken now; bits, as ->blocked returns them. */
@@ -46,13 +49,13 @@ struct vhm_ops {
 
 	/**
 	 * check: can this CPU be used? Process context, at load. Prints one
-	 * line with cause and remedy when not.
-	 * -ENODEV no such extension, -EACCES disabled by firmware,
-	 * -EOPNOTSUPP a feature hv needs is missing.
+	 * line with cause and remedy when not, unless it is another vendor's.
+	 * -ENODEV no such extension, -EACCES disabled by firmware, -EOPNOTSUPP
+	 * or another one of the back end's: a feature hv needs is missing.
 	 */
 	int (*check)(void);
 
-	/** setup: allocate per-CPU areas and maps, fill vhm_caps. Process. -ENOMEM. */
+	/** setup: allocate per-CPU areas and maps, finish vhm_caps. Process. -ENOMEM. */
 	int (*setup)(void);
 	/** teardown: undo setup; no VM exists. Process. */
 	void (*teardown)(void);
@@ -82,11 +85,15 @@ struct vhm_ops {
 	 * this CPU; nothing was changed.
 	 */
 	int (*section_enter)(struct vhm_vcpu *vcpu);
-	/** section_leave: give the extension back, host state as before. Section. */
+	/**
+	 * section_leave: give the extension back, host state as before. What a
+	 * later ->state_load or ->blocked cannot get at any more is put aside
+	 * first. Section.
+	 */
 	void (*section_leave)(struct vhm_vcpu *vcpu);
 
 	/**
-	 * run: store dirty state, enter the guest once, come back with
+	 * run: store the groups in st_dirty, enter the guest once, come back with
 	 * vcpu->exit filled, vcpu->gpr/rip/rflags/cr8 current, vcpu->st_valid
 	 * cleared of what the guest may have changed, vcpu->ev.interrupted
 	 * holding an event whose delivery the exit cut short. Section.
@@ -95,11 +102,10 @@ struct vhm_ops {
 
 	/**
 	 * state_load: bring the groups (VHM_ST_*) from the control block to
-	 * vcpu->st. Any context in which the vCPU does not run. Cannot fail.
+	 * vcpu->st. Any context in which the vCPU does not run and they are not
+	 * in st_valid. Cannot fail. The way back is st_dirty and ->run.
 	 */
 	void (*state_load)(struct vhm_vcpu *vcpu, u32 groups);
-	/** state_store: the other way round; called by ->run itself too. */
-	void (*state_store)(struct vhm_vcpu *vcpu, u32 groups);
 
 	/**
 	 * inject: arrange for the event to be delivered at the next entry.
@@ -146,6 +152,6 @@ extern const struct vhm_ops *vhm_ops;
 extern struct vhm_caps vhm_caps;
 
 /* The back ends main.c tries in turn. */
-extern const struct vhm_ops svm_ops;
+extern const struct vhm_ops svm_ops, vmx_ops;
 
 #endif

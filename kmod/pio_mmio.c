@@ -17,13 +17,6 @@ static void set_rax(struct vhm_vcpu *vcpu, int size, u32 val)
 	vcpu->gpr[VHM_RAX] = (vcpu->gpr[VHM_RAX] & keep) | (val & ~(u32)keep);
 }
 
-static u32 out_value(struct vhm_vcpu *vcpu, int size)
-{
-	u32 val = vcpu->gpr[VHM_RAX];
-
-	return size == 4 ? val : val & (BIT(8 * size) - 1);
-}
-
 bool vhm_port(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val)
 {
 	struct vhm_vm *vm = vcpu->vm;
@@ -52,7 +45,7 @@ int vhm_port_exit(struct vhm_vcpu *vcpu, enum vhm_pending_kind kind, u16 port, i
 int vhm_io_fast(struct vhm_vcpu *vcpu)
 {
 	const struct vhm_io *io = &vcpu->exit.io;
-	u32 val = io->in ? 0 : out_value(vcpu, io->size);
+	u32 val = io->in ? 0 : (u32)vcpu->gpr[VHM_RAX] & ~0u >> (32 - 8 * io->size);
 
 	/* both vendors give the length of IN and OUT; strings go to the emulator */
 	if (io->string || !vcpu->exit.insn_len)
@@ -77,29 +70,25 @@ static int complete_pio(struct vhm_vcpu *vcpu)
 	return VHM_RESUME;
 }
 
-static int complete_emul(struct vhm_vcpu *vcpu, bool port)
+int vhm_complete_user(struct vhm_vcpu *vcpu)
 {
 	struct vhm_pending *p = &vcpu->pending;
+	enum vhm_pending_kind kind = p->kind;
 	int idx, r, last = p->n - 1;
 
-	if (port)
+	p->kind = VHM_PENDING_NONE;
+	/* a VMM that put the vCPU elsewhere wants no more of it */
+	if (kind == VHM_PENDING_NONE || vcpu->rip != p->rip)
+		return VHM_RESUME;
+	if (kind == VHM_PENDING_PIO)
+		return complete_pio(vcpu);
+	if (kind == VHM_PENDING_EMUL_PIO)
 		p->pio_answered = true;
 	else if (!p->rec[last].write)
-		memcpy(p->rec[last].data, vcpu->run->mmio.data, p->rec[last].len);
+		memcpy(&p->rec[last].data, vcpu->run->mmio.data, sizeof(u64));
+	p->nofault = false;
 	idx = srcu_read_lock(&vcpu->vm->srcu);
 	r = vhm_emul_resume(vcpu);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return r;
-}
-
-int vhm_complete_user(struct vhm_vcpu *vcpu)
-{
-	enum vhm_pending_kind kind = vcpu->pending.kind;
-
-	vcpu->pending.kind = VHM_PENDING_NONE;
-	/* a VMM that put the vCPU elsewhere wants no more of it */
-	if (kind == VHM_PENDING_NONE || vcpu->rip != vcpu->pending.rip)
-		return VHM_RESUME;
-	return kind == VHM_PENDING_PIO ? complete_pio(vcpu) :
-					 complete_emul(vcpu, kind == VHM_PENDING_EMUL_PIO);
 }

@@ -17,13 +17,11 @@
  * Intel SDM vol. 3, "Control Registers", "Processor State After Reset".
  */
 #include <linux/bitmap.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/tsc.h>
 
 #include "msr.h"
-
-#define EFER_LME_BIT	BIT_ULL(8)
-#define EFER_LMA_BIT	BIT_ULL(10)
 
 #define CR0_KNOWN	0xe005003full	/* PE MP EM TS ET NE, WP, AM, NW CD PG */
 #define CR3_NOFLUSH	BIT_ULL(63)
@@ -36,15 +34,6 @@
 #define DR7_FIXED	0x400ull
 #define DR7_GD		BIT_ULL(13)
 #define DR7_ENABLES	0xffull
-
-#define APIC_BASE_BSP	BIT_ULL(8)
-#define APIC_BASE_X2	BIT_ULL(10)
-#define APIC_BASE_ON	BIT_ULL(11)
-#define APIC_BASE_RESET	0xfee00000ull
-
-#define DB_VECTOR	1
-#define BP_VECTOR	3
-#define UD_VECTOR	6
 
 #define DEBUG_STEPS	(KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP)
 #define DEBUG_KNOWN	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP | DEBUG_STEPS)
@@ -73,25 +62,18 @@ static const struct vhm_state reset_state = {
 /* INIT leaves the MSRs and the caches' mode as they were. */
 static void init_state(struct vhm_state *st)
 {
-	st->cr0 = X86_CR0_ET | (st->cr0 & (X86_CR0_NW | X86_CR0_CD));
-	st->cr2 = st->cr3 = st->cr4 = st->efer = st->debugctl = 0;
-	memcpy(st->seg, reset_state.seg, sizeof(st->seg));
-	st->cpl = 0;
-	st->gdt = reset_state.gdt;
-	st->idt = reset_state.idt;
-	st->dr6 = DR6_FIXED;
-	st->dr7 = DR7_FIXED;
+	u64 cache_mode = st->cr0 & (X86_CR0_NW | X86_CR0_CD);
+
+	memcpy(st, &reset_state, offsetof(struct vhm_state, star));
+	st->cr0 = X86_CR0_ET | cache_mode;
 }
 
 /* All but the SIPI's vector: that one may have come after the INIT. */
 static void reset_events(struct vhm_events *ev)
 {
-	ev->exc.kind = ev->interrupted.kind = VHM_EV_NONE;
-	ev->nmi_pending = 0;
+	memset(ev, 0, offsetof(struct vhm_events, nmi_queued));
 	atomic_set(&ev->nmi_queued, 0);
 	ev->user_irq = -1;
-	ev->windows = 0;
-	ev->triple_fault = ev->debug_exit = false;
 }
 
 /*
@@ -108,8 +90,8 @@ void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init)
 		init_state(vhm_st(vcpu, VHM_ST_ALL));
 	} else {
 		vcpu->st = reset_state;
-		vcpu->apic_base = APIC_BASE_RESET | APIC_BASE_ON |
-				  (vhm_is_bsp(vcpu) ? APIC_BASE_BSP : 0);
+		vcpu->apic.base = VHM_LAPIC_BASE | VHM_APIC_BASE_ENABLE |
+				  (vhm_is_bsp(vcpu) ? VHM_APIC_BASE_BSP : 0);
 		vcpu->tsc_khz = tsc_khz;
 		vhm_cpuid_defaults(vcpu);
 	}
@@ -227,15 +209,7 @@ static void get_common(struct vhm_vcpu *vcpu, struct kvm_sregs *s)
 	s->cr4 = st->cr4;
 	s->cr8 = vcpu->cr8;
 	s->efer = st->efer;
-	s->apic_base = vhm_apic_base(vcpu);
-}
-
-bool vhm_apic_base_valid(struct vhm_vcpu *vcpu, u64 val)
-{
-	u64 x2 = vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 21) ? 0 : APIC_BASE_X2;
-
-	return !(val >> vcpu->maxphyaddr) && !(val & (x2 | 0x2ff)) &&
-	       (val & (APIC_BASE_ON | APIC_BASE_X2)) != APIC_BASE_X2;
+	s->apic_base = vcpu->apic.base;
 }
 
 static bool cr0_valid(u64 val)
@@ -244,23 +218,17 @@ static bool cr0_valid(u64 val)
 	       (!(val & X86_CR0_PG) || val & X86_CR0_PE);
 }
 
-static bool cr3_valid(struct vhm_vcpu *vcpu, u64 val)
-{
-	return !(val >> vcpu->maxphyaddr);
-}
-
 /* Only these combinations are reachable, so only these are taken. */
 static bool sregs_valid(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 {
-	bool lma = s->efer & EFER_LMA_BIT;
+	bool lma = s->efer & EFER_LMA;
 
-	if (lma != (s->efer & EFER_LME_BIT && s->cr0 & X86_CR0_PG))
+	if (lma != (s->efer & EFER_LME && s->cr0 & X86_CR0_PG))
 		return false;
-	if (lma ? !(s->cr4 & X86_CR4_PAE) || !cr3_valid(vcpu, s->cr3) : s->cs.l)
+	if (lma ? !(s->cr4 & X86_CR4_PAE) || s->cr3 >> vcpu->maxphyaddr : s->cs.l)
 		return false;
-	return cr0_valid(s->cr0) && !(s->efer & ~(vhm_caps.efer | EFER_LMA_BIT)) &&
-	       !(s->cr4 & ~vcpu->cr4_allowed) && s->cr8 <= 15 &&
-	       vhm_apic_base_valid(vcpu, s->apic_base);
+	return cr0_valid(s->cr0) && !(s->efer & ~(vhm_caps.efer | EFER_LMA)) &&
+	       !(s->cr4 & ~vcpu->cr4_allowed) && s->cr8 <= 15;
 }
 
 static int set_common(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
@@ -277,10 +245,8 @@ static int set_common(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 		st->seg[seg_order[i]] = seg_of(&k[i]);
 	/* SS.DPL is the CPL in every mode but real mode, which is privileged */
 	st->cpl = s->cr0 & X86_CR0_PE ? s->ss.dpl & 3 : 0;
-	st->gdt.base = s->gdt.base;
-	st->gdt.limit = s->gdt.limit;
-	st->idt.base = s->idt.base;
-	st->idt.limit = s->idt.limit;
+	st->gdt = (struct vhm_seg){ .base = s->gdt.base, .limit = s->gdt.limit };
+	st->idt = (struct vhm_seg){ .base = s->idt.base, .limit = s->idt.limit };
 	st->cr0 = (s->cr0 & CR0_KNOWN) | X86_CR0_ET;
 	st->cr2 = s->cr2;
 	st->cr3 = s->cr3;
@@ -327,11 +293,12 @@ int vhm_set_sregs(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 
 static bool pae_paging(const struct kvm_sregs2 *s)
 {
-	return s->cr0 & X86_CR0_PG && s->cr4 & X86_CR4_PAE && !(s->efer & EFER_LMA_BIT);
+	return s->cr0 & X86_CR0_PG && s->cr4 & X86_CR4_PAE && !(s->efer & EFER_LMA);
 }
 
 /*
  * vhm_get_sregs2 - KVM_GET_SREGS2
+ * @s: zeroed
  *
  * Process context, current->mm is the VM's. With nested paging the CPU reads
  * the four PDPTEs from memory when it needs them, so what is in memory is
@@ -343,7 +310,6 @@ void vhm_get_sregs2(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s)
 
 	get_common(vcpu, (struct kvm_sregs *)s);
 	s->flags = pae_paging(s) ? KVM_SREGS2_FLAGS_PDPTRS_VALID : 0;
-	memset(s->pdptrs, 0, sizeof(s->pdptrs));
 	if (!s->flags)
 		return;
 	idx = srcu_read_lock(&vcpu->vm->srcu);
@@ -365,12 +331,12 @@ int vhm_set_sregs2(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 static int switch_paging(struct vhm_state *st, bool on)
 {
 	bool code64 = st->seg[VHM_CS].attr & VHM_SEG_L;
-	bool to_long = on && st->efer & EFER_LME_BIT;
+	bool to_long = on && st->efer & EFER_LME;
 
 	if ((to_long && (!(st->cr4 & X86_CR4_PAE) || code64)) ||
-	    (!on && (st->cr4 & X86_CR4_PCIDE || (st->efer & EFER_LMA_BIT && code64))))
+	    (!on && (st->cr4 & X86_CR4_PCIDE || (st->efer & EFER_LMA && code64))))
 		return 1;
-	st->efer = (st->efer & ~EFER_LMA_BIT) | (to_long ? EFER_LMA_BIT : 0);
+	st->efer = (st->efer & ~EFER_LMA) | (to_long ? EFER_LMA : 0);
 	return 0;
 }
 
@@ -397,7 +363,7 @@ int vhm_set_cr3(struct vhm_vcpu *vcpu, u64 val)
 
 	if (keep)
 		val &= ~CR3_NOFLUSH;
-	if (!cr3_valid(vcpu, val))
+	if (val >> vcpu->maxphyaddr)
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr3 = val;
 	if (!keep)
@@ -409,7 +375,7 @@ int vhm_set_cr4(struct vhm_vcpu *vcpu, u64 val)
 {
 	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
 	u64 changed = st->cr4 ^ val;
-	bool lma = st->efer & EFER_LMA_BIT;
+	bool lma = st->efer & EFER_LMA;
 
 	if (val & ~vcpu->cr4_allowed ||
 	    (lma && (!(val & X86_CR4_PAE) || changed & X86_CR4_LA57)) ||
@@ -441,19 +407,14 @@ int vhm_set_cr8(struct vhm_vcpu *vcpu, u64 val)
 int vhm_set_efer(struct vhm_vcpu *vcpu, u64 val, bool host)
 {
 	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
-	u64 allowed = (host ? vhm_caps.efer : vcpu->efer_allowed) | EFER_LMA_BIT;
+	u64 allowed = (host ? vhm_caps.efer : vcpu->efer_allowed) | EFER_LMA;
 
 	if (val & ~allowed ||
-	    (!host && st->cr0 & X86_CR0_PG && (st->efer ^ val) & EFER_LME_BIT))
+	    (!host && st->cr0 & X86_CR0_PG && (st->efer ^ val) & EFER_LME))
 		return 1;
-	vhm_st_write(vcpu, VHM_ST_CR)->efer = (val & ~EFER_LMA_BIT) | (st->efer & EFER_LMA_BIT);
+	vhm_st_write(vcpu, VHM_ST_CR)->efer = (val & ~EFER_LMA) | (st->efer & EFER_LMA);
 	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 	return 0;
-}
-
-int vhm_set_xcr0(struct vhm_vcpu *vcpu, u64 val)
-{
-	return vhm_st(vcpu, VHM_ST_CODE)->cpl || vhm_xcr0_set(vcpu, val);
 }
 
 /* ---- debug registers ----------------------------------------------------- */

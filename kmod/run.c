@@ -3,10 +3,10 @@
  * KVM_RUN: the loop from ioctl to guest and back.
  *
  * Its centre is the section: one stretch with interrupts off in which the CPU
- * belongs to hv. It begins by taking VMX or SVM and ends by giving it back;
- * between, the guest is entered as often as its exits can be settled at once.
- * Everything else (page faults, userspace, signals, the scheduler) happens
- * outside, with the CPU as the host left it.
+ * belongs to hv. It begins by taking the virtualization extension and ends by
+ * giving it back; between, the guest is entered as often as its exits can be
+ * settled at once. Everything else (page faults, userspace, signals, the
+ * scheduler) happens outside, with the CPU as the host left it.
  *
  * Nobody stops a running vCPU by force: a request bit is set, then the CPU it
  * is on gets an interrupt. An interrupt that arrives during a section ends it
@@ -32,25 +32,24 @@
 
 /* ---- wake-ups -------------------------------------------------------------- */
 
-/* Make it look at its requests: any context, hard interrupt included. */
-static void kick(struct vhm_vcpu *vcpu)
+/*
+ * A request that was set already needs no second interrupt: the section looks
+ * at it before its next entry. A sleeper has no next entry, it must look again
+ * at what has changed since.
+ */
+void vhm_request(struct vhm_vcpu *vcpu, enum vhm_request req)
 {
+	bool was_set = test_and_set_bit(req, &vcpu->requests);
 	int me = get_cpu(), cpu;
 
 	/* pairs with the barrier in section(): request, then whereabouts */
-	smp_mb();
+	smp_mb__after_atomic();
 	cpu = READ_ONCE(vcpu->in_section);
 	if (cpu < 0)
 		rcuwait_wake_up(&vcpu->wait);
-	else if (cpu != me)
+	else if (cpu != me && !was_set)
 		smp_send_reschedule(cpu);
 	put_cpu();
-}
-
-void vhm_request(struct vhm_vcpu *vcpu, enum vhm_request req)
-{
-	if (!test_and_set_bit(req, &vcpu->requests))
-		kick(vcpu);
 }
 
 static void nothing(void *unused)
@@ -119,7 +118,7 @@ static int section(struct vhm_vcpu *vcpu)
 	vtime_account_guest_enter();
 	local_irq_disable();
 	WRITE_ONCE(vcpu->in_section, smp_processor_id());
-	/* pairs with kick(): whereabouts, then requests */
+	/* pairs with vhm_request(): whereabouts, then requests */
 	smp_mb();
 	r = NEXT_WORK;
 	if (unlikely(vhm_xfer_pending()))
@@ -191,8 +190,6 @@ static void serve_sipi(struct vhm_vcpu *vcpu)
 
 static int serve_slow(struct vhm_vcpu *vcpu)
 {
-	int idx;
-
 	if (test_bit(VHM_REQ_DEAD, &vcpu->requests))
 		return -EIO;
 	if (test_and_clear_bit(VHM_REQ_RESET, &vcpu->requests)) {
@@ -204,9 +201,8 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 	if (test_and_clear_bit(VHM_REQ_SIPI, &vcpu->requests))
 		serve_sipi(vcpu);
 	if (test_and_clear_bit(VHM_REQ_CLOCK, &vcpu->requests)) {
-		idx = srcu_read_lock(&vcpu->vm->srcu);
+		guard(srcu)(&vcpu->vm->srcu);
 		vhm_clock_update(vcpu);
-		srcu_read_unlock(&vcpu->vm->srcu, idx);
 	}
 	return 0;
 }
@@ -252,7 +248,7 @@ static int run_loop(struct vhm_vcpu *vcpu)
 			r = vhm_exit_slow(vcpu);
 			srcu_read_unlock(&vcpu->vm->srcu, idx);
 		} else if (r == NEXT_WORK) {
-			r = vhm_xfer_work(vcpu->xfer);
+			r = vhm_xfer_work();
 		}
 		if (r != VHM_RESUME)
 			return r;
@@ -261,7 +257,8 @@ static int run_loop(struct vhm_vcpu *vcpu)
 
 /* ---- what userspace shares ------------------------------------------------------------- */
 
-static int sync_in(struct vhm_vcpu *vcpu)
+/* 0, or what the registers' own ioctls answer. */
+static noinline int sync_in(struct vhm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	u64 dirty = READ_ONCE(run->kvm_dirty_regs);
@@ -270,8 +267,6 @@ static int sync_in(struct vhm_vcpu *vcpu)
 
 	if ((READ_ONCE(run->kvm_valid_regs) | dirty) & ~(u64)KVM_SYNC_X86_VALID_FIELDS)
 		return -EINVAL;
-	if (likely(!dirty))
-		return 0;
 	s = run->s.regs;	/* so that it does not change after it was checked */
 	if (dirty & KVM_SYNC_X86_REGS)
 		vhm_set_regs(vcpu, &s.regs);
@@ -281,43 +276,36 @@ static int sync_in(struct vhm_vcpu *vcpu)
 		r = vhm_set_events(vcpu, &s.events);
 	if (!r)
 		run->kvm_dirty_regs = 0;
-	return r ? -EINVAL : 0;
-}
-
-static void sync_out(struct vhm_vcpu *vcpu, u64 valid)
-{
-	struct kvm_sync_regs *s = &vcpu->run->s.regs;
-
-	if (valid & KVM_SYNC_X86_REGS)
-		vhm_get_regs(vcpu, &s->regs);
-	if (valid & KVM_SYNC_X86_SREGS)
-		vhm_get_sregs(vcpu, &s->sregs);
-	if (valid & KVM_SYNC_X86_EVENTS)
-		vhm_get_events(vcpu, &s->events);
+	return r;
 }
 
 static void publish(struct vhm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
+	u64 valid = READ_ONCE(run->kvm_valid_regs);
 
 	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
 	run->cr8 = vcpu->cr8;
-	run->apic_base = vhm_apic_base(vcpu);
+	run->apic_base = vcpu->apic.base;
 	run->ready_for_interrupt_injection = vcpu->vm->irqchip || user_irq_fits(vcpu);
-	if (unlikely(run->kvm_valid_regs))
-		sync_out(vcpu, READ_ONCE(run->kvm_valid_regs));
+	if (likely(!valid))
+		return;
+	if (valid & KVM_SYNC_X86_REGS)
+		vhm_get_regs(vcpu, &run->s.regs.regs);
+	if (valid & KVM_SYNC_X86_SREGS)
+		vhm_get_sregs(vcpu, &run->s.regs.sregs);
+	if (valid & KVM_SYNC_X86_EVENTS)
+		vhm_get_events(vcpu, &run->s.regs.events);
 }
 
 static int enter(struct vhm_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
-	int r = 0;
+	int r;
 
-	if (unlikely(READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs)))
-		r = sync_in(vcpu);
-	if (r)
-		return r;
-	if (!vcpu->vm->irqchip && run->cr8 != vcpu->cr8 && vhm_set_cr8(vcpu, run->cr8))
+	if ((unlikely(READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs)) &&
+	     sync_in(vcpu)) ||
+	    (!vcpu->vm->irqchip && run->cr8 != vcpu->cr8 && vhm_set_cr8(vcpu, run->cr8)))
 		return -EINVAL;
 	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
 		vcpu->rflags |= X86_EFLAGS_TF;
@@ -337,7 +325,7 @@ static int enter(struct vhm_vcpu *vcpu)
  *
  * Process context, vcpu->mutex held, current->mm is the VM's. Returns 0 with
  * vcpu->run->exit_reason telling why; -EINTR for a signal or immediate_exit;
- * -EBUSY when another hypervisor holds VMX or SVM on this CPU; -EINVAL for bad
+ * -EBUSY when another hypervisor holds this CPU's extension; -EINVAL for bad
  * synced registers; -EFAULT when guest memory has no backing; -EIO for a VM
  * that was killed.
  */

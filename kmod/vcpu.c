@@ -2,9 +2,7 @@
 /*
  * A vCPU: its life, its fd and its ioctls.
  *
- * Every ioctl holds vcpu->mutex for its whole time, KVM_RUN included. Those of
- * fixed size go through one table: the argument is copied in and out here, as
- * the ioctl number says, and the handler sees kernel memory only.
+ * Every ioctl holds vcpu->mutex for its whole time, KVM_RUN included.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -13,7 +11,6 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 
-#include "host.h"
 #include "ioctl.h"
 #include "vhm.h"
 
@@ -21,28 +18,17 @@
 
 /*
  * vhm_vcpu_destroy - free a vCPU that no fd and no table refers to any more;
- * also one that vcpu_build() left half-made. Process context.
+ * also one that vcpu_make() left half-made. Process context.
  */
 void vhm_vcpu_destroy(struct vhm_vcpu *vcpu)
 {
-	vhm_lapic_detach(vcpu);
+	if (vcpu->lapic)
+		vhm_lapic_destroy(vcpu->lapic);
 	vhm_pt_cache_free(&vcpu->pt_cache);
 	kvfree(vcpu->cpuid);
 	kfree(vcpu->fpu.area);
-	vhm_xfer_free(vcpu->xfer);
 	free_pages((unsigned long)vcpu->run, get_order(VHM_RUN_PAGES * PAGE_SIZE));
 	vhm_ops->vcpu_free(vcpu);
-}
-
-/* All that can fail; each step's undoing copes with the step not taken. */
-static int vcpu_build(struct vhm_vcpu *vcpu)
-{
-	vcpu->run = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_COMP,
-					     get_order(VHM_RUN_PAGES * PAGE_SIZE));
-	vcpu->xfer = vhm_xfer_alloc();
-	if (!vcpu->run || !vcpu->xfer)
-		return -ENOMEM;
-	return vhm_fpu_alloc(vcpu) ?: vhm_lapic_attach(vcpu);
 }
 
 static struct vhm_vcpu *vcpu_make(struct vhm_vm *vm, u32 id)
@@ -61,7 +47,10 @@ static struct vhm_vcpu *vcpu_make(struct vhm_vm *vm, u32 id)
 	vcpu->exc_intercepts = BIT(6);	/* #UD: the other vendor's hypercall (exit.c) */
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
-	r = vcpu_build(vcpu);
+	/* all that can fail; each step's undoing copes with the step not taken */
+	vcpu->run = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_COMP,
+					     get_order(VHM_RUN_PAGES * PAGE_SIZE));
+	r = vcpu->run ? vhm_fpu_alloc(vcpu) ?: vhm_lapic_attach(vcpu) : -ENOMEM;
 	if (r) {
 		vhm_vcpu_destroy(vcpu);
 		return ERR_PTR(r);
@@ -77,22 +66,22 @@ static const struct file_operations vcpu_fops;
 
 /*
  * vhm_create_vcpu - KVM_CREATE_VCPU
- * @id: user-controlled, below VHM_MAX_VCPUS
+ * @id: user-controlled; below VHM_MAX_VCPUS, so there cannot be more vCPUs
  *
- * vm->lock held. Returns the fd; -EEXIST for an id in use, -EINVAL with
- * VHM_MAX_VCPUS vCPUs there, -ENOMEM, -EMFILE.
+ * vm->lock held. Returns the fd; -EINVAL for an id beyond that, -EEXIST for one
+ * in use, -ENOMEM, -EMFILE.
  */
-int vhm_create_vcpu(struct vhm_vm *vm, u32 id)
+int vhm_create_vcpu(struct vhm_vm *vm, unsigned long id)
 {
 	struct vhm_vcpu *vcpu;
 	int i, fd;
 
 	lockdep_assert_held(&vm->lock);
+	if (id >= VHM_MAX_VCPUS)
+		return -EINVAL;
 	vhm_for_each_vcpu(i, vcpu, vm)
 		if (vcpu->id == id)
 			return -EEXIST;
-	if (vm->n_vcpus == VHM_MAX_VCPUS)
-		return -EINVAL;
 	vcpu = vcpu_make(vm, id);
 	if (IS_ERR(vcpu))
 		return PTR_ERR(vcpu);
@@ -115,33 +104,7 @@ int vhm_create_vcpu(struct vhm_vm *vm, u32 id)
 	return fd;
 }
 
-/* ---- ioctls of fixed size ------------------------------------------------- */
-
-union vcpu_arg {
-	struct kvm_regs regs;
-	struct kvm_sregs sregs;
-	struct kvm_sregs2 sregs2;
-	struct kvm_fpu fpu;
-	struct kvm_xsave xsave;
-	struct kvm_xcrs xcrs;
-	struct kvm_debugregs debugregs;
-	struct kvm_guest_debug guest_debug;
-	struct kvm_vcpu_events events;
-	struct kvm_mp_state mp_state;
-	struct kvm_interrupt interrupt;
-	struct kvm_translation translation;
-	struct kvm_lapic_state lapic;
-	u64 mce_cap;
-};
-
-/* The old ioctl carries 4 KiB; a larger image needs KVM_GET_XSAVE2. */
-static int get_xsave(struct vhm_vcpu *vcpu, struct kvm_xsave *x)
-{
-	if (vhm_xsave_size() > sizeof(*x))
-		return -EINVAL;
-	vhm_get_xsave(vcpu, x, sizeof(*x));
-	return 0;
-}
+/* ---- ioctls ---------------------------------------------------------------- */
 
 /* States beyond RUNNABLE are the LAPIC's doing, so they need one. */
 static int set_mp_state(struct vhm_vcpu *vcpu, u32 state)
@@ -181,52 +144,6 @@ static void translate(struct vhm_vcpu *vcpu, struct kvm_translation *t)
 	t->usermode = 0;
 }
 
-#define HAND_ON(name, call) VHM_ROW_FN(name, vcpu, vcpu_arg, call)
-
-HAND_ON(do_get_regs, vhm_get_regs(vcpu, &a->regs))
-HAND_ON(do_set_regs, vhm_set_regs(vcpu, &a->regs))
-HAND_ON(do_get_sregs, vhm_get_sregs(vcpu, &a->sregs))
-HAND_ON(do_set_sregs, *r = vhm_set_sregs(vcpu, &a->sregs))
-HAND_ON(do_get_sregs2, vhm_get_sregs2(vcpu, &a->sregs2))
-HAND_ON(do_set_sregs2, *r = vhm_set_sregs2(vcpu, &a->sregs2))
-HAND_ON(do_get_fpu, vhm_get_fpu(vcpu, &a->fpu))
-HAND_ON(do_set_fpu, vhm_set_fpu(vcpu, &a->fpu))
-HAND_ON(do_get_xsave, *r = get_xsave(vcpu, &a->xsave))
-HAND_ON(do_get_xcrs, vhm_get_xcrs(vcpu, &a->xcrs))
-HAND_ON(do_set_xcrs, *r = vhm_set_xcrs(vcpu, &a->xcrs))
-HAND_ON(do_get_debugregs, vhm_get_debugregs(vcpu, &a->debugregs))
-HAND_ON(do_set_debugregs, *r = vhm_set_debugregs(vcpu, &a->debugregs))
-HAND_ON(do_guest_debug, *r = vhm_set_guest_debug(vcpu, &a->guest_debug))
-HAND_ON(do_get_events, vhm_get_events(vcpu, &a->events))
-HAND_ON(do_set_events, *r = vhm_set_events(vcpu, &a->events))
-HAND_ON(do_get_mp_state, a->mp_state.mp_state = vcpu->mp_state)
-HAND_ON(do_set_mp_state, *r = set_mp_state(vcpu, a->mp_state.mp_state))
-HAND_ON(do_get_lapic, *r = vhm_lapic_get_state(vcpu, &a->lapic))
-HAND_ON(do_set_lapic, *r = vhm_lapic_set_state(vcpu, &a->lapic))
-HAND_ON(do_interrupt, *r = interrupt(vcpu, a->interrupt.irq))
-HAND_ON(do_translate, translate(vcpu, &a->translation))
-HAND_ON(do_setup_mce, *r = vhm_setup_mce(vcpu, a->mce_cap))
-
-static const struct {
-	unsigned int cmd;
-	void (*fn)(struct vhm_vcpu *vcpu, union vcpu_arg *a, int *r);
-} rows[] = {
-	{ KVM_GET_REGS, do_get_regs }, { KVM_SET_REGS, do_set_regs },
-	{ KVM_GET_SREGS, do_get_sregs }, { KVM_SET_SREGS, do_set_sregs },
-	{ KVM_GET_SREGS2, do_get_sregs2 }, { KVM_SET_SREGS2, do_set_sregs2 },
-	{ KVM_GET_FPU, do_get_fpu }, { KVM_SET_FPU, do_set_fpu },
-	{ KVM_GET_XCRS, do_get_xcrs }, { KVM_SET_XCRS, do_set_xcrs },
-	{ KVM_GET_DEBUGREGS, do_get_debugregs }, { KVM_SET_DEBUGREGS, do_set_debugregs },
-	{ KVM_SET_GUEST_DEBUG, do_guest_debug }, { KVM_X86_SETUP_MCE, do_setup_mce },
-	{ KVM_GET_VCPU_EVENTS, do_get_events }, { KVM_SET_VCPU_EVENTS, do_set_events },
-	{ KVM_GET_MP_STATE, do_get_mp_state }, { KVM_SET_MP_STATE, do_set_mp_state },
-	{ KVM_INTERRUPT, do_interrupt }, { KVM_TRANSLATE, do_translate },
-	{ KVM_GET_LAPIC, do_get_lapic }, { KVM_SET_LAPIC, do_set_lapic },
-	{ KVM_GET_XSAVE, do_get_xsave },
-};
-
-/* ---- the others ------------------------------------------------------------ */
-
 static int set_signal_mask(struct vhm_vcpu *vcpu, struct kvm_signal_mask __user *u)
 {
 	struct kvm_signal_mask mask;
@@ -248,67 +165,52 @@ static int set_signal_mask(struct vhm_vcpu *vcpu, struct kvm_signal_mask __user 
 	return 0;
 }
 
-static int get_xsave2(struct vhm_vcpu *vcpu, void __user *u)
-{
-	u32 size = max_t(u32, vhm_xsave_size(), sizeof(struct kvm_xsave));
-	void *buf = kvzalloc(size, GFP_KERNEL_ACCOUNT);
-	int r = -ENOMEM;
-
-	if (buf) {
-		vhm_get_xsave(vcpu, buf, size);
-		r = copy_to_user(u, buf, size) ? -EFAULT : 0;
-	}
-	kvfree(buf);
-	return r;
-}
-
-static long other_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long arg)
+static int locked_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
 	void __user *u = (void __user *)arg;
+	int r = -ENOTTY;
 
-	switch (cmd) {
-	case KVM_SET_CPUID2:
-		return vhm_set_cpuid2(vcpu, u);
-	case KVM_GET_CPUID2:
-		return vhm_get_cpuid2(vcpu, u);
-	case KVM_GET_MSRS:
-		return vhm_get_or_set_msrs(vcpu, u, false);
-	case KVM_SET_MSRS:
-		return vhm_get_or_set_msrs(vcpu, u, true);
-	case KVM_SET_XSAVE:	/* the image may be larger than the number says */
-		return vhm_set_xsave(vcpu, u);
-	case KVM_GET_XSAVE2:
-		return get_xsave2(vcpu, u);
-	case KVM_NMI:
-		vhm_nmi(vcpu);
-		return 0;
-	case KVM_SET_TSC_KHZ:
-		return vhm_set_tsc_khz(vcpu, arg);
-	case KVM_GET_TSC_KHZ:
-		return vcpu->tsc_khz;
-	case KVM_KVMCLOCK_CTRL:
-		return vhm_kvmclock_ctrl(vcpu);
-	case KVM_SET_SIGNAL_MASK:
-		return set_signal_mask(vcpu, u);
-	default:
-		return -ENOTTY;
-	}
-}
-
-static long locked_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long arg)
-{
-	int i, r = 0;
-	void *a;
-
-	for (i = 0; i < ARRAY_SIZE(rows) && rows[i].cmd != cmd; i++)
-		;
-	if (i == ARRAY_SIZE(rows))
-		return other_ioctl(vcpu, cmd, arg);
-	a = vhm_arg_in(cmd, arg);
-	if (IS_ERR(a))
-		return PTR_ERR(a);
-	rows[i].fn(vcpu, a, &r);
-	return vhm_arg_done(a, cmd, arg, r);
+	VHM_ROW(KVM_GET_REGS, struct kvm_regs, vhm_get_regs(vcpu, a));
+	VHM_ROW(KVM_SET_REGS, struct kvm_regs, vhm_set_regs(vcpu, a));
+	VHM_ROW(KVM_GET_SREGS, struct kvm_sregs, vhm_get_sregs(vcpu, a));
+	VHM_ROW(KVM_SET_SREGS, struct kvm_sregs, r = vhm_set_sregs(vcpu, a));
+	VHM_ROW(KVM_GET_SREGS2, struct kvm_sregs2, vhm_get_sregs2(vcpu, a));
+	VHM_ROW(KVM_SET_SREGS2, struct kvm_sregs2, r = vhm_set_sregs2(vcpu, a));
+	VHM_ROW(KVM_GET_FPU, struct kvm_fpu, vhm_get_fpu(vcpu, a));
+	VHM_ROW(KVM_SET_FPU, struct kvm_fpu, vhm_set_fpu(vcpu, a));
+	/* the old ioctl carries 4 KiB */
+	VHM_ROW_RAW(KVM_GET_XSAVE, r = vhm_xsave_size() > sizeof(struct kvm_xsave) ? -EINVAL :
+			       vhm_get_xsave(vcpu, u));
+	VHM_ROW_RAW(KVM_GET_XSAVE2, r = vhm_get_xsave(vcpu, u));
+	/* the image may be larger than the number says */
+	VHM_ROW_RAW(KVM_SET_XSAVE, r = vhm_set_xsave(vcpu, u));
+	VHM_ROW(KVM_GET_XCRS, struct kvm_xcrs, vhm_get_xcrs(vcpu, a));
+	VHM_ROW(KVM_SET_XCRS, struct kvm_xcrs, r = vhm_set_xcrs(vcpu, a));
+	VHM_ROW(KVM_GET_DEBUGREGS, struct kvm_debugregs, vhm_get_debugregs(vcpu, a));
+	VHM_ROW(KVM_SET_DEBUGREGS, struct kvm_debugregs, r = vhm_set_debugregs(vcpu, a));
+	VHM_ROW(KVM_SET_GUEST_DEBUG, struct kvm_guest_debug, r = vhm_set_guest_debug(vcpu, a));
+	VHM_ROW(KVM_GET_VCPU_EVENTS, struct kvm_vcpu_events, vhm_get_events(vcpu, a));
+	VHM_ROW(KVM_SET_VCPU_EVENTS, struct kvm_vcpu_events, r = vhm_set_events(vcpu, a));
+	VHM_ROW(KVM_GET_MP_STATE, struct kvm_mp_state, a->mp_state = vcpu->mp_state);
+	VHM_ROW(KVM_SET_MP_STATE, struct kvm_mp_state, r = set_mp_state(vcpu, a->mp_state));
+	VHM_ROW(KVM_GET_LAPIC, struct kvm_lapic_state, r = vhm_lapic_get_state(vcpu, a));
+	VHM_ROW(KVM_SET_LAPIC, struct kvm_lapic_state, r = vhm_lapic_set_state(vcpu, a));
+	/* the page would need KVM_CAP_VAPIC, which is not offered: it can only be turned off */
+	VHM_ROW(KVM_SET_VAPIC_ADDR, struct kvm_vapic_addr,
+		r = !vcpu->lapic || a->vapic_addr ? -EINVAL : 0);
+	VHM_ROW(KVM_INTERRUPT, struct kvm_interrupt, r = interrupt(vcpu, a->irq));
+	VHM_ROW(KVM_TRANSLATE, struct kvm_translation, translate(vcpu, a));
+	VHM_ROW(KVM_X86_SETUP_MCE, u64, r = vhm_setup_mce(vcpu, *a));
+	VHM_ROW_RAW(KVM_SET_CPUID2, r = vhm_set_cpuid2(vcpu, u));
+	VHM_ROW_RAW(KVM_GET_CPUID2, r = vhm_get_cpuid2(vcpu, u));
+	VHM_ROW_RAW(KVM_GET_MSRS, r = vhm_get_or_set_msrs(vcpu, u, false));
+	VHM_ROW_RAW(KVM_SET_MSRS, r = vhm_get_or_set_msrs(vcpu, u, true));
+	VHM_ROW_RAW(KVM_NMI, vhm_nmi(vcpu));
+	VHM_ROW_RAW(KVM_SET_TSC_KHZ, r = vhm_set_tsc_khz(vcpu, arg));
+	VHM_ROW_RAW(KVM_GET_TSC_KHZ, r = vcpu->tsc_khz);
+	VHM_ROW_RAW(KVM_KVMCLOCK_CTRL, r = vhm_kvmclock_ctrl(vcpu));
+	VHM_ROW_RAW(KVM_SET_SIGNAL_MASK, r = set_signal_mask(vcpu, u));
+	return r;
 }
 
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

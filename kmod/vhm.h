@@ -12,16 +12,11 @@
 #ifndef VHM_H
 #define VHM_H
 
-#include <linux/hrtimer.h>
 #include <linux/kvm.h>
-#include <linux/kernel.h>
-#include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/rcuwait.h>
 #include <linux/refcount.h>
-#include <linux/spinlock.h>
 #include <linux/srcu.h>
-#include <linux/types.h>
 
 #include "emul/emul.h"
 #include "irq/irq.h"
@@ -38,35 +33,34 @@
 /*
  * Segment numbers: enum vhm_sreg of emul.h (instruction-encoding order), then
  * the system ones. A descriptor cache is emul.h's struct vhm_seg (base, limit
- * in bytes, sel, attr); attr has emul.h's VHM_SEG_* bits and these.
+ * in bytes, sel, attr); attr has emul.h's VHM_SEG_* bits and these; UNUSABLE is
+ * hv's own mark (SVM: P clear).
  */
 enum { VHM_LDTR = VHM_NR_SREG, VHM_TR, VHM_NR_SEGS };
-
+enum { VHM_SEG_DPL = 0x60, VHM_SEG_AVL = 0x100, VHM_SEG_G = 0x800, VHM_SEG_UNUSABLE = 0x1000 };
 #define VHM_SEG_DPL_SHIFT	5
-#define VHM_SEG_DPL		0x060
-#define VHM_SEG_AVL		0x100
-#define VHM_SEG_G		0x800
-#define VHM_SEG_UNUSABLE	0x1000	/* hv's own mark; SVM: P clear */
 
-/* Groups of struct vhm_state that move between memory and hardware together. */
-#define VHM_ST_CR	BIT(0)	/* cr0 cr2 cr3 cr4 efer */
-#define VHM_ST_CODE	BIT(1)	/* seg[CS], seg[SS], cpl */
-#define VHM_ST_SEG	BIT(2)	/* the other segments */
-#define VHM_ST_DT	BIT(3)	/* gdt, idt */
-#define VHM_ST_SYS	BIT(4)	/* SYSCALL, SYSENTER, KERNEL_GS_BASE, PAT, DEBUGCTL */
-#define VHM_ST_DR	BIT(5)	/* dr6, dr7 */
-#define VHM_ST_TSC	BIT(6)	/* tsc_offset (store only) */
-#define VHM_ST_ALL	(BIT(7) - 1)
+/*
+ * Groups of struct vhm_state that move between memory and hardware together:
+ * CR: cr0 cr2 cr3 cr4 efer. CODE: seg[CS], seg[SS], cpl. SEG: the other segments.
+ * DT: gdt, idt. SYS: SYSCALL, SYSENTER, KERNEL_GS_BASE, PAT, DEBUGCTL. DR: dr6,
+ * dr7. TSC: tsc_offset (store only).
+ */
+enum {
+	VHM_ST_CR = 1, VHM_ST_CODE = 2, VHM_ST_SEG = 4, VHM_ST_DT = 8, VHM_ST_SYS = 0x10,
+	VHM_ST_DR = 0x20, VHM_ST_TSC = 0x40, VHM_ST_ALL = 0x7f,
+};
 
 struct vhm_state {
-	u64 cr0, cr2, cr3, cr4, efer;	/* as the guest sees them */
 	struct vhm_seg seg[VHM_NR_SEGS];
 	u8 cpl;		/* also current, without vhm_st(), after every exit */
-	struct { u64 base; u16 limit; } gdt, idt;
+	struct vhm_seg gdt, idt;	/* base and limit */
+	u64 cr0, cr2, cr3, cr4, efer;	/* as the guest sees them */
+	u64 dr6, dr7, debugctl;
+	/* INIT resets what is above */
 	u64 star, lstar, cstar, sfmask, kernel_gs_base;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
-	u64 pat, debugctl;
-	u64 dr6, dr7;
+	u64 pat;
 	u64 tsc_offset;
 };
 
@@ -75,6 +69,10 @@ struct vhm_state {
 enum vhm_exit_kind {
 	VHM_X_NONE,		/* nothing to do: enter again */
 	VHM_X_HOST_EVENT,	/* interrupt, NMI, SMI, INIT of the host: leave the section */
+	/*
+	 * From here to DR: an instruction that the guest was about to execute. What
+	 * is to be known of an access to CR or DR the core decodes itself.
+	 */
 	VHM_X_CPUID, VHM_X_HLT, VHM_X_HYPERCALL, VHM_X_RDPMC, VHM_X_XSETBV,
 	VHM_X_PAUSE, VHM_X_INVD, VHM_X_WBINVD, VHM_X_MONITOR, VHM_X_MWAIT,	/* no-ops */
 	VHM_X_RSM, VHM_X_UD,	/* inject #UD */
@@ -89,22 +87,21 @@ enum vhm_exit_kind {
 
 /*
  * Access bits of a second-level fault, also asked of gva translation: emul.h's
- * VHM_ACC_READ, VHM_ACC_WRITE, VHM_ACC_EXEC, and these.
+ * VHM_ACC_READ, VHM_ACC_WRITE, VHM_ACC_EXEC, and these. WALK: the access was to
+ * the guest's own page table. Of a fault the core asks for WRITE and WALK only.
  */
-#define VHM_ACC_USER	0x10
-#define VHM_ACC_PRESENT	0x20	/* out: an entry was there, permission was not */
-#define VHM_ACC_WALK	0x40	/* the access was to the guest's own page table */
+enum { VHM_ACC_USER = 0x10, VHM_ACC_WALK = 0x40 };
 
 struct vhm_fault { u64 gpa; u32 access; };
 struct vhm_io {
 	u16 port;
 	u8 size;		/* 1, 2, 4 */
-	bool in, string, rep;
+	bool in, string;
 };
-struct vhm_exc { u8 vector; bool has_error; u32 error; u64 payload; /* CR2, DR6 bits */ };
-/* gpr: which register, or VHM_GPR_UNKNOWN when the instruction must be decoded */
-struct vhm_creg { u8 nr; bool write; u8 gpr; };
-#define VHM_GPR_UNKNOWN	0xff
+struct vhm_exc { u8 vector; bool has_error; u32 error; u64 payload; /* DR6 bits of #DB */ };
+
+/* Instruction after STI or MOV SS, told apart or not. */
+#define VHM_BLOCK_SHADOW	(VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS)
 
 /* AMD64 APM vol. 2, "Debug-Status Register (DR6)": bits that read as one; BS. */
 #define DR6_FIXED	0xffff0ff0ull
@@ -119,7 +116,6 @@ struct vhm_exit {
 	union {
 		struct vhm_io io;
 		struct { bool write; } msr;
-		struct vhm_creg cr;	/* VHM_X_CR and VHM_X_DR */
 		struct vhm_fault fault;
 		struct vhm_exc exc;
 	};
@@ -153,22 +149,23 @@ struct vhm_events {
 	struct vhm_event exc;		/* [m] raised, not yet injected */
 	struct vhm_event interrupted;	/* [m] injected, delivery not finished: goes first */
 	u8 nmi_pending;			/* [m] latched NMIs, 0..2 */
-	atomic_t nmi_queued;		/* [a] NMIs sent by other contexts, folded into the above */
 	int user_irq;			/* [m] vector of KVM_INTERRUPT, -1 none */
-	u8 sipi_vector;			/* [a] */
 	u8 windows;			/* [m] VHM_WINDOW_* that are open */
 	bool triple_fault, debug_exit;	/* [m] to be reported to the VMM; the latter is a step */
+	atomic_t nmi_queued;		/* [a] NMIs sent by other contexts, to go into nmi_pending */
+	u8 sipi_vector;			/* [a] */
 };
 
 /* ---- requests: set by anyone, served by the vCPU before it enters -------- */
 
+/*
+ * In the section: TLB_FLUSH, drop all translations; EVENT, look at events again.
+ * Outside it: CLOCK, rewrite the paravirtual clock page; RESET, INIT arrived;
+ * SIPI, start-up arrived; DEAD, the VM was killed.
+ */
 enum vhm_request {
-	VHM_REQ_TLB_FLUSH,	/* drop all translations (in section) */
-	VHM_REQ_EVENT,		/* look at events again (in section) */
-	VHM_REQ_CLOCK,		/* rewrite the paravirtual clock page (slow) */
-	VHM_REQ_RESET,		/* INIT arrived (slow) */
-	VHM_REQ_SIPI,		/* start-up arrived (slow) */
-	VHM_REQ_DEAD,		/* the VM was killed (slow) */
+	VHM_REQ_TLB_FLUSH, VHM_REQ_EVENT,
+	VHM_REQ_CLOCK, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_DEAD,
 };
 
 /* ---- vCPU -------------------------------------------------------------- */
@@ -189,7 +186,6 @@ struct vhm_msrs {
 
 struct vhm_fpu {
 	struct xregs_state *area; /* [m] XSAVE image, standard format, 64-byte aligned */
-	u32 size;		/* [c] bytes allocated, from CPUID.0xD */
 	u64 xcr0;		/* [m] the guest's */
 	u64 host_xcr0;		/* [o] while the guest's may be loaded */
 };
@@ -208,7 +204,7 @@ struct vhm_access {
 	u64 gpa;
 	u8 len;			/* 1..8 */
 	bool write;
-	u8 data[8];
+	u64 data;		/* of a write: zero beyond len */
 };
 
 /* No instruction makes more: 16 bytes, misaligned, across a page, read and written. */
@@ -219,7 +215,6 @@ struct vhm_pending {
 	u64 rip;		/* of the instruction: a VMM that moves it drops the rest */
 	/* the record that lets an emulated instruction be run again */
 	u8 n, pos;		/* accesses recorded; replayed so far in this run */
-	bool keep;		/* the slow path goes on with the fast path's record */
 	bool pio_answered;	/* the port data is there */
 	bool nofault;		/* this run is inside a section */
 	bool gpa_valid;		/* fault_gpa belongs to the only memory operand */
@@ -246,13 +241,13 @@ struct vhm_vcpu {
 
 	struct vhm_vm *vm;	/* [c] */
 	struct kvm_run *run;	/* [c] the page shared with the VMM: hostile, read once */
-	struct vhm_lapic *lapic;	/* [c] NULL without in-kernel irqchip */
+	struct vhm_lapic *lapic;	/* [c] &apic; NULL without in-kernel irqchip */
+	struct vhm_lapic apic;	/* without irqchip, IA32_APIC_BASE [m] and its rules only */
 	int id, index;		/* [c] APIC id given by the VMM; place in vm->vcpus */
 	int last_cpu;		/* [o] where it ran last, -1 never */
 	struct mutex mutex;	/* every vCPU ioctl */
 	struct rcuwait wait;	/* a halted vCPU sleeps here */
 	u32 mp_state;		/* [m] KVM_MP_STATE_* */
-	u64 apic_base;		/* [m] IA32_APIC_BASE while there is no LAPIC here */
 	bool ran;		/* [m] KVM_RUN entered once: CPUID is frozen */
 
 	struct vhm_fpu fpu;
@@ -277,7 +272,6 @@ struct vhm_vcpu {
 
 	sigset_t sigset;	/* [m] KVM_SET_SIGNAL_MASK, while sigset_active */
 	bool sigset_active;	/* [m] */
-	struct vhm_xfer *xfer;	/* [c] opaque to all but host.c */
 };
 
 struct vhm_vm {
@@ -289,8 +283,9 @@ struct vhm_vm {
 	int n_vcpus;		/* [v] to change, read with acquire */
 	struct srcu_struct srcu;	/* readers of slots and buses that may sleep */
 	struct vhm_mem mem;	/* mmu/ */
-	struct vhm_irqchip *irqchip;	/* [v] to set, NULL or constant after */
-	struct vhm_iobus __rcu *iobus;	/* eventfd.c: under srcu or a section; [v] to change */
+	struct vhm_irqchip *irqchip;	/* [v] to set: NULL or &chip */
+	struct vhm_irqchip chip;
+	struct hlist_head iobus;	/* eventfd.c: under srcu or a section; [v] to change */
 	struct vhm_coalesced *coalesced;	/* [c] coalesced.c */
 	u64 bsp_id;		/* [v] */
 	/* paravirtual clock (clock.c) */
@@ -379,9 +374,8 @@ static inline enum vhm_insn_mode vhm_insn_mode(struct vhm_vcpu *vcpu)
 int vhm_vcpu_run(struct vhm_vcpu *vcpu);
 
 /**
- * vhm_request: set a request; when it was not set, make the vCPU look: wake it
- * when halted, make it leave guest mode when in there. Any context, hard
- * interrupt included.
+ * vhm_request: set a request and make the vCPU look: wake it when halted, make
+ * it leave guest mode when in there. Any context, hard interrupt included.
  */
 void vhm_request(struct vhm_vcpu *vcpu, enum vhm_request req);
 
@@ -397,12 +391,6 @@ void vhm_sections_wait(struct vhm_vm *vm);
 
 /** vhm_kill: our own bug: the VM answers -EIO from now on. Any context. */
 void vhm_kill(struct vhm_vm *vm);
-
-#define VHM_BUG_ON(cond, vm) ({						\
-	bool __bug = WARN_ON_ONCE(cond);				\
-	if (__bug)							\
-		vhm_kill(vm);						\
-	__bug; })
 
 /* ---- exit.c: what happens at an exit ------------------------------------ */
 
@@ -462,7 +450,6 @@ int vhm_set_cr3(struct vhm_vcpu *vcpu, u64 val);
 int vhm_set_cr4(struct vhm_vcpu *vcpu, u64 val);
 int vhm_set_cr8(struct vhm_vcpu *vcpu, u64 val);
 int vhm_set_efer(struct vhm_vcpu *vcpu, u64 val, bool host);
-int vhm_set_xcr0(struct vhm_vcpu *vcpu, u64 val);
 int vhm_get_dr(struct vhm_vcpu *vcpu, int nr, u64 *val);	/* 0; 1: #UD raised or #DB */
 int vhm_set_dr(struct vhm_vcpu *vcpu, int nr, u64 val);
 /** vhm_dr_update: what hardware DR7 and the intercepts must be now. */
@@ -476,11 +463,12 @@ void vhm_fpu_enter(struct vhm_vcpu *vcpu);	/* interrupts off: guest FPU in */
 void vhm_fpu_leave(struct vhm_vcpu *vcpu);	/* guest FPU out, host's as before */
 void vhm_get_fpu(struct vhm_vcpu *vcpu, struct kvm_fpu *f);
 void vhm_set_fpu(struct vhm_vcpu *vcpu, const struct kvm_fpu *f);
-u32 vhm_xsave_size(void);			/* KVM_CAP_XSAVE2 */
-/** to a kernel buffer of size bytes in the uapi's layout */
-void vhm_get_xsave(struct vhm_vcpu *vcpu, void *buf, u32 size);
+u32 vhm_xsave_size(void);	/* KVM_CAP_XSAVE2: no less than struct kvm_xsave */
+int vhm_get_xsave(struct vhm_vcpu *vcpu, void __user *u);	/* -EFAULT */
 int vhm_set_xsave(struct vhm_vcpu *vcpu, void __user *u);	/* -EINVAL, -EFAULT, -ENOMEM */
 void vhm_get_xcrs(struct vhm_vcpu *vcpu, struct kvm_xcrs *x);
+/** vhm_set_xcr0: XSETBV. 0, or 1 for #GP. */
+int vhm_set_xcr0(struct vhm_vcpu *vcpu, u64 val, bool host);
 int vhm_set_xcrs(struct vhm_vcpu *vcpu, const struct kvm_xcrs *x);
 /** 16 bytes of xmm register n, for the emulator. vCPU not in a section. */
 void vhm_xmm_read(struct vhm_vcpu *vcpu, int n, void *buf);
@@ -537,7 +525,7 @@ bool vhm_port(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val);
 /** vhm_port_exit: fill KVM_EXIT_IO; the data is in the page already. Returns VHM_USER. */
 int vhm_port_exit(struct vhm_vcpu *vcpu, enum vhm_pending_kind kind, u16 port, int size,
 		  u32 count, bool in);
-/** vhm_emul_resume: run the stopped instruction on. Process, srcu held. */
+/** vhm_emul_resume: run the instruction that was loaded, or stopped. As vhm_emulate. */
 int vhm_emul_resume(struct vhm_vcpu *vcpu);
 /** vhm_mmio_fast: a fault on a device page inside the section; else VHM_SLOW. */
 int vhm_mmio_fast(struct vhm_vcpu *vcpu);
@@ -568,17 +556,14 @@ void vhm_coalesced_destroy(struct vhm_vm *vm);
 
 /* ---- irqglue.c: the irq room's owner ---------------------------------------- */
 
-void vhm_irq_stop(struct vhm_vm *vm);		/* no timer fires any more */
-void vhm_irq_destroy(struct vhm_vm *vm);	/* after the vCPUs */
+/** vhm_irq_ioctl: an ioctl of the VM that is not vm.c's. Process; -ENOTTY: nor ours. */
+int vhm_irq_ioctl(struct vhm_vm *vm, unsigned int cmd, unsigned long arg);
 int vhm_lapic_attach(struct vhm_vcpu *vcpu);	/* 0 too without irqchip; -ENOMEM */
-void vhm_lapic_detach(struct vhm_vcpu *vcpu);
 int vhm_lapic_get_state(struct vhm_vcpu *vcpu, struct kvm_lapic_state *s);	/* -EINVAL: none */
 int vhm_lapic_set_state(struct vhm_vcpu *vcpu, const struct kvm_lapic_state *s);
 /** device models at a port or address; false: not theirs. Section or srcu. */
 bool vhm_irq_pio(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val);
 bool vhm_irq_mmio(struct vhm_vcpu *vcpu, u64 gpa, int size, bool write, void *data);
-/** vhm_apic_base: IA32_APIC_BASE of the vCPU. */
-u64 vhm_apic_base(struct vhm_vcpu *vcpu);
 /** vhm_set_apic_base: 0, or 1 for #GP (guest) or -EINVAL (host). vCPU not running. */
 int vhm_set_apic_base(struct vhm_vcpu *vcpu, u64 val, bool host);
 
@@ -590,7 +575,7 @@ int vhm_hypercall(struct vhm_vcpu *vcpu);	/* fast: VHM_RESUME or VHM_SLOW */
 
 int vhm_create_vm(unsigned long type);		/* fd or -errno */
 void vhm_vm_put(struct vhm_vm *vm);
-int vhm_create_vcpu(struct vhm_vm *vm, u32 id);	/* fd or -errno; vm->lock held */
+int vhm_create_vcpu(struct vhm_vm *vm, unsigned long id);	/* fd or -errno; vm->lock held */
 void vhm_vcpu_destroy(struct vhm_vcpu *vcpu);
 int vhm_check_extension(long cap);
 extern const struct file_operations vhm_dev_fops;

@@ -47,12 +47,13 @@ static void vm_destroy(struct vhm_vm *vm)
 
 	/* timers and event sources first: they reach into vCPUs */
 	vhm_iobus_destroy(vm);
-	vhm_irq_stop(vm);
+	if (vm->chip.has_pit)
+		hrtimer_cancel(&vm->chip.pit.timer);
 	/* and the notifier: it flushes the vCPUs' TLBs */
 	vhm_mem_stop(vm);
 	for (i = 0; i < vm->n_vcpus; i++)
 		vhm_vcpu_destroy(vm->vcpus[i]);
-	vhm_irq_destroy(vm);
+	vhm_irqchip_destroy(&vm->chip);
 	vhm_mem_destroy(vm);
 	vhm_coalesced_destroy(vm);
 	mmdrop(vm->mm);
@@ -78,12 +79,7 @@ void vhm_kill(struct vhm_vm *vm)
 
 /* ---- ioctls ------------------------------------------------------------- */
 
-static int create_vcpu(struct vhm_vm *vm, u64 id)
-{
-	return id < VHM_MAX_VCPUS ? vhm_create_vcpu(vm, id) : -EINVAL;
-}
-
-static int set_boot_cpu(struct vhm_vm *vm, u64 id)
+static int set_boot_cpu(struct vhm_vm *vm, unsigned long id)
 {
 	if (vm->n_vcpus)
 		return -EBUSY;
@@ -91,96 +87,35 @@ static int set_boot_cpu(struct vhm_vm *vm, u64 id)
 	return 0;
 }
 
-#define HAND_ON(name, call) VHM_ROW_FN(name, vm, vhm_vm_arg, call)
-
-HAND_ON(do_check_extension, *r = vhm_check_extension(a->value))
-HAND_ON(do_create_vcpu, *r = create_vcpu(vm, a->value))
-HAND_ON(do_set_region, *r = vhm_mem_set_region(vm, &a->region))
-HAND_ON(do_dirty_log, *r = vhm_mem_dirty_log(vm, &a->dirty_log))
-/*
- * Only VT-x without unrestricted guest needs pages of its own in the guest; here
- * the addresses are checked as KVM does, and that is all.
- */
-HAND_ON(do_tss_addr, *r = a->value > (unsigned int)(-3 * PAGE_SIZE) ? -EINVAL : 0)
-HAND_ON(do_identity_map, *r = vm->n_vcpus ? -EINVAL : 0)
-HAND_ON(do_boot_cpu, *r = set_boot_cpu(vm, a->value))
-HAND_ON(do_get_clock, vhm_get_clock(vm, &a->clock))
-HAND_ON(do_set_clock, *r = vhm_set_clock(vm, &a->clock))
-HAND_ON(do_ioeventfd, *r = vhm_ioeventfd(vm, &a->ioeventfd))
-HAND_ON(do_add_zone, *r = vhm_coalesced_zone(vm, &a->zone, true))
-HAND_ON(do_remove_zone, *r = vhm_coalesced_zone(vm, &a->zone, false))
-HAND_ON(do_enable_cap, *r = -EINVAL)	/* none of the VM can be enabled yet */
-
-static const struct vhm_vm_row rows[] = {
-	{ KVM_CHECK_EXTENSION, do_check_extension }, { KVM_ENABLE_CAP, do_enable_cap },
-	{ KVM_CREATE_VCPU, do_create_vcpu, VHM_ROW_LOCKED },
-	{ KVM_SET_USER_MEMORY_REGION, do_set_region }, { KVM_GET_DIRTY_LOG, do_dirty_log },
-	{ KVM_SET_TSS_ADDR, do_tss_addr },
-	{ KVM_SET_IDENTITY_MAP_ADDR, do_identity_map, VHM_ROW_LOCKED },
-	{ KVM_SET_BOOT_CPU_ID, do_boot_cpu, VHM_ROW_LOCKED },
-	{ KVM_GET_CLOCK, do_get_clock }, { KVM_SET_CLOCK, do_set_clock },
-	{ KVM_IOEVENTFD, do_ioeventfd },
-	{ KVM_REGISTER_COALESCED_MMIO, do_add_zone },
-	{ KVM_UNREGISTER_COALESCED_MMIO, do_remove_zone },
-};
-
-static const struct vhm_vm_row *find_row(unsigned int cmd)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].cmd == cmd)
-			return &rows[i];
-	for (i = 0; i < vhm_n_irq_rows; i++)
-		if (vhm_irq_rows[i].cmd == cmd)
-			return &vhm_irq_rows[i];
-	return NULL;
-}
-
-static int check_row(struct vhm_vm *vm, const struct vhm_vm_row *row)
-{
-	/* pairs with the release in create_irqchip() */
-	struct vhm_irqchip *chip = smp_load_acquire(&vm->irqchip);
-
-	if (row->flags & (VHM_ROW_CHIP | VHM_ROW_PIT) && !chip)
-		return -ENXIO;
-	/* pairs with the release in vhm_pit_create() */
-	return row->flags & VHM_ROW_PIT && !smp_load_acquire(&chip->has_pit) ? -ENXIO : 0;
-}
-
-/* The command as the argument's copying must understand it. */
-static unsigned int arg_cmd(const struct vhm_vm_row *row)
-{
-	if (row->flags & VHM_ROW_RAW)
-		return _IO(KVMIO, _IOC_NR(row->cmd));
-	if (row->flags & VHM_ROW_IN)
-		return _IOC(_IOC_WRITE, KVMIO, _IOC_NR(row->cmd), _IOC_SIZE(row->cmd));
-	return row->cmd;
-}
-
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	const struct vhm_vm_row *row = find_row(cmd);
 	struct vhm_vm *vm = file->private_data;
-	void *a;
-	int r;
+	int r = -ENOTTY;
 
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
-	if (!row)
-		return -ENOTTY;
-	r = check_row(vm, row);
-	if (r)
-		return r;
-	a = vhm_arg_in(arg_cmd(row), arg);
-	if (IS_ERR(a))
-		return PTR_ERR(a);
-	if (row->flags & VHM_ROW_LOCKED)
-		mutex_lock(&vm->lock);
-	row->fn(vm, a, &r);
-	if (row->flags & VHM_ROW_LOCKED)
-		mutex_unlock(&vm->lock);
-	return vhm_arg_done(a, arg_cmd(row), arg, r);
+	VHM_ROW_RAW(KVM_CHECK_EXTENSION, r = vhm_check_extension(arg));
+	/* none of the VM can be enabled yet */
+	VHM_ROW(KVM_ENABLE_CAP, struct kvm_enable_cap, r = -EINVAL);
+	VHM_ROW_RAW(KVM_CREATE_VCPU, VHM_LOCKED(vm, r = vhm_create_vcpu(vm, arg)));
+	VHM_ROW_RAW(KVM_SET_BOOT_CPU_ID, VHM_LOCKED(vm, r = set_boot_cpu(vm, arg)));
+	VHM_ROW(KVM_SET_USER_MEMORY_REGION, struct kvm_userspace_memory_region,
+		r = vhm_mem_set_region(vm, a));
+	VHM_ROW(KVM_GET_DIRTY_LOG, struct kvm_dirty_log, r = vhm_mem_dirty_log(vm, a));
+	/*
+	 * Only a CPU that cannot run real mode needs pages of its own in the guest; here
+	 * the addresses are checked as KVM does, and that is all.
+	 */
+	VHM_ROW_RAW(KVM_SET_TSS_ADDR, r = arg > (unsigned int)(-3 * PAGE_SIZE) ? -EINVAL : 0);
+	VHM_ROW(KVM_SET_IDENTITY_MAP_ADDR, u64, r = READ_ONCE(vm->n_vcpus) ? -EINVAL : 0);
+	VHM_ROW(KVM_GET_CLOCK, struct kvm_clock_data, vhm_get_clock(vm, a));
+	VHM_ROW(KVM_SET_CLOCK, struct kvm_clock_data, r = vhm_set_clock(vm, a));
+	VHM_ROW(KVM_IOEVENTFD, struct kvm_ioeventfd, r = vhm_ioeventfd(vm, a));
+	VHM_ROW(KVM_REGISTER_COALESCED_MMIO, struct kvm_coalesced_mmio_zone,
+		r = vhm_coalesced_zone(vm, a, true));
+	VHM_ROW(KVM_UNREGISTER_COALESCED_MMIO, struct kvm_coalesced_mmio_zone,
+		r = vhm_coalesced_zone(vm, a, false));
+	return r == -ENOTTY ? vhm_irq_ioctl(vm, cmd, arg) : r;
 }
 
 static int vm_release(struct inode *inode, struct file *file)

@@ -61,3 +61,36 @@ TEST(bad_pointer)
 	CHECK_ERRNO(ioctl(vcpu->fd, KVM_GET_LAPIC, BAD_PTR), EFAULT);
 	CHECK_ERRNO(ioctl(vcpu->fd, KVM_SET_LAPIC, BAD_PTR), EFAULT);
 }
+
+static int set_vapic(struct vcpu *vcpu, uint64_t addr)
+{
+	struct kvm_vapic_addr a = { .vapic_addr = addr };
+
+	return IOCTL(vcpu->fd, KVM_SET_VAPIC_ADDR, &a);
+}
+
+/* QEMU turns the task priority page off at every reset, whether there is one or not. */
+TEST(vapic_off)
+{
+	struct vcpu *vcpu = vcpu_new(vm_new_irqchip(), 0);
+
+	CHECK_OK(set_vapic(vcpu, 0));
+	CHECK_ERRNO(ioctl(vcpu->fd, KVM_SET_VAPIC_ADDR, BAD_PTR), EFAULT);
+}
+
+TEST(vapic_without_irqchip)
+{
+	struct vcpu *vcpu = vcpu_new(vm_new(), 0);
+
+	CHECK_ERRNO(set_vapic(vcpu, 0), EINVAL);
+}
+
+TEST(vapic_not_offered)
+{
+	struct vcpu *vcpu = vcpu_new(vm_new_irqchip(), 0);
+
+	if (dev_cap(vcpu->vm->dev, KVM_CAP_VAPIC) > 0)
+		SKIP("KVM_CAP_VAPIC is there");
+	CHECK_ERRNO(set_vapic(vcpu, FREE_ADDR), EINVAL);
+	CHECK_OK(set_vapic(vcpu, 0));
+}

@@ -96,7 +96,7 @@ static void restore(struct vcpu *vcpu, struct state *s)
 
 static struct vcpu *move(struct vcpu *from)
 {
-	uint8_t *ram = pages(RAM_SIZE);
+	uint8_t *ram;
 	struct vm *old = from->vm;
 	struct state s = { 0 };
 	struct vcpu *to;
@@ -104,13 +104,12 @@ static struct vcpu *move(struct vcpu *from)
 	from->run->immediate_exit = 1;
 	CHECK_ERRNO(vcpu_run_raw(from), EINTR);
 	save(from, &s);
-	memcpy(ram, old->ram, RAM_SIZE);
+	ram = vm_take_ram(old);
 	vcpu_close(from);
 	vm_close(old);
 	dev_change();
 	to = vcpu_new(vm_new_irqchip(), 0);
-	memcpy(to->vm->ram, ram, RAM_SIZE);
-	munmap(ram, RAM_SIZE);
+	vm_give_ram(to->vm, ram);
 	restore(to, &s);
 	return to;
 }

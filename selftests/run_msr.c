@@ -51,6 +51,30 @@ TEST(kept_across_exits)
 	vcpu_until_done(vcpu);
 }
 
+/*
+ * Bases that the guest loads without an exit must outlive a register that the
+ * hypervisor writes for it (CR4.PVI means nothing to this guest).
+ */
+static void bases_guest(void)
+{
+	uint64_t cr4;
+
+	for (unsigned int i = 1; i < 5; i++) {
+		wrmsr(MSR_FS_BASE, 0x7f0000000000 + i);
+		wrmsr(MSR_GS_BASE, 0xffff888000000000 + i);
+		wrmsr(MSR_KERNEL_GS_BASE, 0xffff888100000000 + i);
+		asm volatile("mov %%cr4, %0; xor $2, %0; mov %0, %%cr4" : "=&r"(cr4));
+		GUEST_EQ(rdmsr(MSR_FS_BASE), 0x7f0000000000 + i);
+		GUEST_EQ(rdmsr(MSR_GS_BASE), 0xffff888000000000 + i);
+		GUEST_EQ(rdmsr(MSR_KERNEL_GS_BASE), 0xffff888100000000 + i);
+	}
+}
+
+TEST(bases_outlive_a_cr4_write)
+{
+	vcpu_until_done(guest64(bases_guest));
+}
+
 static void fault_guest(void)
 {
 	GUEST_EQ(try_rdmsr(MSR_UNKNOWN), VEC_GP);

@@ -14,19 +14,8 @@
 
 #include "emul.h"
 
-#define VHM_FL_CF	(1ull << 0)
-#define VHM_FL_PF	(1ull << 2)
-#define VHM_FL_AF	(1ull << 4)
-#define VHM_FL_ZF	(1ull << 6)
-#define VHM_FL_SF	(1ull << 7)
-#define VHM_FL_TF	(1ull << 8)
-#define VHM_FL_DF	(1ull << 10)
-#define VHM_FL_OF	(1ull << 11)
-#define VHM_FL_IOPL	(3ull << 12)
-#define VHM_FL_RF	(1ull << 16)
-#define VHM_FL_VM	(1ull << 17)
-#define VHM_FL_SZP	(VHM_FL_SF | VHM_FL_ZF | VHM_FL_PF)
-#define VHM_FL_ARITH	(VHM_FL_SZP | VHM_FL_CF | VHM_FL_AF | VHM_FL_OF)
+#define VHM_FL_SZP	(X86_EFLAGS_SF | X86_EFLAGS_ZF | X86_EFLAGS_PF)
+#define VHM_FL_ARITH	(VHM_FL_SZP | X86_EFLAGS_CF | X86_EFLAGS_AF | X86_EFLAGS_OF)
 
 static inline u64 vhm_mask(unsigned int size)
 {
@@ -57,8 +46,8 @@ static inline u64 vhm_flags_szp(u64 flags, u64 r, unsigned int size)
 	/* Bit n of 0x9669: n has an even number of ones. */
 	bool even = 0x9669 >> ((r ^ r >> 4) & 0xf) & 1;
 
-	return (flags & ~VHM_FL_SZP) | (even ? VHM_FL_PF : 0) |
-	       (r & vhm_mask(size) ? 0 : VHM_FL_ZF) | (vhm_msb(r, size) ? VHM_FL_SF : 0);
+	return (flags & ~VHM_FL_SZP) | (even ? X86_EFLAGS_PF : 0) |
+	       (r & vhm_mask(size) ? 0 : X86_EFLAGS_ZF) | (vhm_msb(r, size) ? X86_EFLAGS_SF : 0);
 }
 
 /* @d + @s + @carry, and all six flags. */
@@ -67,9 +56,9 @@ static inline u64 vhm_alu_add(u64 d, u64 s, u64 carry, unsigned int size, u64 *f
 	u64 r = d + s + carry, carries = (d & s) | ((d | s) & ~r);	/* out of each bit */
 
 	*flags = vhm_flags_szp(*flags, r, size);
-	*flags = vhm_flag(*flags, VHM_FL_CF, vhm_msb(carries, size));
-	*flags = vhm_flag(*flags, VHM_FL_AF, carries & 8);
-	*flags = vhm_flag(*flags, VHM_FL_OF, vhm_msb((d ^ r) & (s ^ r), size));
+	*flags = vhm_flag(*flags, X86_EFLAGS_CF, vhm_msb(carries, size));
+	*flags = vhm_flag(*flags, X86_EFLAGS_AF, carries & 8);
+	*flags = vhm_flag(*flags, X86_EFLAGS_OF, vhm_msb((d ^ r) & (s ^ r), size));
 	return r;
 }
 
@@ -78,7 +67,7 @@ static inline u64 vhm_alu_sub(u64 d, u64 s, u64 borrow, unsigned int size, u64 *
 {
 	u64 r = vhm_alu_add(d, ~s, !borrow, size, flags);
 
-	*flags ^= VHM_FL_CF | VHM_FL_AF;
+	*flags ^= X86_EFLAGS_CF | X86_EFLAGS_AF;
 	return r;
 }
 
@@ -93,7 +82,7 @@ static inline u64 vhm_alu_bit(enum vhm_insn_op op, u64 d, u64 s, unsigned int si
 {
 	u64 bit = 1ull << (s & (8 * size - 1));
 
-	*flags = vhm_flag(*flags, VHM_FL_CF, d & bit);
+	*flags = vhm_flag(*flags, X86_EFLAGS_CF, d & bit);
 	return op == VHM_OP_BTS ? d | bit : op == VHM_OP_BTR ? d & ~bit :
 	       op == VHM_OP_BTC ? d ^ bit : d;
 }
@@ -103,7 +92,7 @@ static inline u64 vhm_alu_shift(enum vhm_insn_op op, u64 d, u64 n, unsigned int 
 {
 	bool right = (op - VHM_OP_ROL) & 1, through = op == VHM_OP_RCL || op == VHM_OP_RCR;
 	unsigned int top = 8 * size - 1;
-	u64 cf = *flags & VHM_FL_CF, out, in;
+	u64 cf = *flags & X86_EFLAGS_CF, out, in;
 
 	n &= size == 8 ? 63 : 31;
 	if (!n)
@@ -117,15 +106,15 @@ static inline u64 vhm_alu_shift(enum vhm_insn_op op, u64 d, u64 n, unsigned int 
 	}
 	if (op >= VHM_OP_SHL)
 		*flags = vhm_flags_szp(*flags, d, size);
-	*flags = vhm_flag(*flags, VHM_FL_OF, d >> top ^ (right ? d >> (top - 1) & 1 : cf));
-	*flags = vhm_flag(*flags, VHM_FL_CF, cf);
+	*flags = vhm_flag(*flags, X86_EFLAGS_OF, d >> top ^ (right ? d >> (top - 1) & 1 : cf));
+	*flags = vhm_flag(*flags, X86_EFLAGS_CF, cf);
 	return d;
 }
 
 /* What becomes of destination @d with source @s, and of *flags. CMPXCHG compares with @acc. */
 static inline u64 vhm_alu(enum vhm_insn_op op, u64 d, u64 s, u64 acc, unsigned int size, u64 *flags)
 {
-	u64 cf = *flags & VHM_FL_CF;
+	u64 cf = *flags & X86_EFLAGS_CF;
 
 	switch (op) {
 	case VHM_OP_ADD:
@@ -149,15 +138,21 @@ static inline u64 vhm_alu(enum vhm_insn_op op, u64 d, u64 s, u64 acc, unsigned i
 	case VHM_OP_DEC:
 		d = op == VHM_OP_INC ? vhm_alu_add(d, 1, 0, size, flags) :
 				       vhm_alu_sub(d, 1, 0, size, flags);
-		*flags = vhm_flag(*flags, VHM_FL_CF, cf);
+		*flags = vhm_flag(*flags, X86_EFLAGS_CF, cf);
 		return d;
 	case VHM_OP_NOT:
 		return ~d;
 	case VHM_OP_NEG:
 		return vhm_alu_sub(0, d, 0, size, flags);
+	case VHM_OP_BSF:
+	case VHM_OP_BSR:
+		*flags = vhm_flag(*flags, X86_EFLAGS_ZF, !s);
+		if (s)
+			d = op == VHM_OP_BSF ? __builtin_ctzll(s) : 63 - __builtin_clzll(s);
+		return d;
 	case VHM_OP_CMPXCHG:
 		vhm_alu_sub(acc, d, 0, size, flags);
-		return *flags & VHM_FL_ZF ? s : d;
+		return *flags & X86_EFLAGS_ZF ? s : d;
 	case VHM_OP_BT ... VHM_OP_BTC:
 		return vhm_alu_bit(op, d, s, size, flags);
 	case VHM_OP_ROL ... VHM_OP_SAR:

@@ -6,30 +6,42 @@
  * only how instructions are laid out. The common path (one-byte opcode, ModRM,
  * no escape) takes a branch per layout element and makes no call.
  *
- * All input is guest-controlled: more() is asked before bytes are taken, and
- * every table index is masked to the table's size.
+ * All input is guest-controlled: bytes past the end read as zero and count, so
+ * that what was decoded from them is thrown away at the end, and every table
+ * index is masked to the table's size.
  */
 #include "alu.h"
 #include "decode.h"
 
 struct cursor {
-	const u8 *p, *end;
+	const u8 *bytes;
+	unsigned int pos, n;
 };
 
-static inline bool more(const struct cursor *c, unsigned int n)
+static inline u8 peek(const struct cursor *c, unsigned int ahead)
 {
-	return likely((size_t)(c->end - c->p) >= n);
+	return likely(c->pos + ahead < c->n) ? c->bytes[c->pos + ahead] : 0;
+}
+
+static inline u8 next(struct cursor *c)
+{
+	u8 b = peek(c, 0);
+
+	c->pos++;
+	return b;
 }
 
 /* Take a little-endian, sign-extended integer of 1 to 8 bytes. */
 static inline u64 take(struct cursor *c, unsigned int n)
 {
-	const u8 *p = c->p;
+	const u8 *p = c->bytes + c->pos;
 	unsigned int i;
 	u64 v = 0;
 	s32 v4;
 
-	c->p += n;
+	c->pos += n;
+	if (unlikely(c->pos > c->n))
+		return 0;
 	if (likely(n == 1))
 		return (u64)(s8)*p;
 	if (likely(n == 4)) {
@@ -49,12 +61,9 @@ static inline u64 take(struct cursor *c, unsigned int n)
 static noinline enum vhm_insn_status escape_vex(struct vhm_insn *in, struct cursor *c, u32 *row)
 {
 	unsigned int payload = 2, maps = 1 << 1 | 1 << 2 | 1 << 3, map;
-	u8 esc = in->opcode, p0;
+	u8 esc = in->opcode, p0 = peek(c, 0), p1 = peek(c, 1);
 	bool vex;
 
-	if (!more(c, 1))
-		return VHM_INSN_SHORT;
-	p0 = c->p[0];
 	vex = in->mode == VHM_INSN_64 || (p0 & 0xc0) == 0xc0;
 	map = p0 & 0x1f;
 	if (esc == 0xc5) {
@@ -73,18 +82,16 @@ static noinline enum vhm_insn_status escape_vex(struct vhm_insn *in, struct curs
 		*row = esc == 0x8f ? E_MODRM | E_GROUP | GRP_POP : E_MODRM;
 		return VHM_INSN_OK;
 	}
-	if (!more(c, payload + 1))
-		return VHM_INSN_SHORT;
-	if (!(maps >> map & 1) || in->rex || (esc == 0x62 && !(c->p[1] & 0x04)) ||
+	in->opcode = peek(c, payload);
+	c->pos += payload + 1;
+	if (!(maps >> map & 1) || in->rex || (esc == 0x62 && !(p1 & 0x04)) ||
 	    in->prefix & (VHM_PFX_LOCK | VHM_PFX_REPE | VHM_PFX_REPNE | VHM_PFX_OPSIZE))
 		return VHM_INSN_UNKNOWN;
 
 	/* R, X and B are stored inverted; W is the top bit behind them. */
 	if (in->mode == VHM_INSN_64)
 		in->rex = VHM_REX | (~p0 >> 5 & (payload > 1 ? 7 : 4)) |
-			  (payload > 1 ? c->p[1] >> 4 & VHM_REX_W : 0);
-	in->opcode = c->p[payload];
-	c->p += payload + 1;
+			  (payload > 1 ? p1 >> 4 & VHM_REX_W : 0);
 	*row = E_MODRM | I(map == 3 || map == 8 ? 1 : map == 10 ? 4 : 0);
 	if (map == 1)
 		*row = vhm_insn_tab_0f[in->opcode] & (E_MODRM | E_IMM | E_SSE);
@@ -95,18 +102,14 @@ static noinline enum vhm_insn_status escape_vex(struct vhm_insn *in, struct curs
 /* The opcode maps behind 0F. */
 static noinline enum vhm_insn_status escape_0f(struct vhm_insn *in, struct cursor *c, u32 *row)
 {
-	u8 map;
+	u8 map = next(c);
 
-	if (!more(c, 1))
-		return VHM_INSN_SHORT;
-	in->opcode = map = *c->p++;
+	in->opcode = map;
 	*row = vhm_insn_tab_0f[map];
 	if (map != 0x38 && map != 0x3a)
 		return VHM_INSN_OK;
 
-	if (!more(c, 1))
-		return VHM_INSN_SHORT;
-	in->opcode = *c->p++;
+	in->opcode = next(c);
 	*row = map == 0x3a ? E_MODRM | I(1) : E_MODRM;
 	if (map == 0x38 && (in->opcode & 0xfe) == 0xf0)
 		*row = (in->opcode & 1 ? MR(MOVBE) : RM(MOVBE)) | E_MEM | E_SSE_NP | E_SSE_66;
@@ -119,9 +122,7 @@ static inline enum vhm_insn_status take_opcode(struct vhm_insn *in, struct curso
 	u8 b, seg;
 
 	for (;;) {
-		if (!more(c, 1))
-			return VHM_INSN_SHORT;
-		b = *c->p++;
+		b = next(c);
 		if ((b & 0xf0) == 0x40 && in->mode == VHM_INSN_64) {
 			in->rex = b;
 			continue;
@@ -157,7 +158,7 @@ static const u8 index_16[8] = {
 };
 
 /* The memory operand of a ModRM byte @b with mod != 3. */
-static inline bool take_mem(struct vhm_insn *in, struct cursor *c, u8 b)
+static inline void take_mem(struct vhm_insn *in, struct cursor *c, u8 b)
 {
 	unsigned int mod = b >> 6, rm = b & 7, disp = mod;
 
@@ -171,9 +172,7 @@ static inline bool take_mem(struct vhm_insn *in, struct cursor *c, u8 b)
 		}
 	} else {
 		if (rm == 4) {
-			if (!more(c, 1))
-				return false;
-			b = *c->p++;	/* SIB: the base is where ModRM has it */
+			b = next(c);	/* SIB: the base is where ModRM has it */
 			in->scale = b >> 6;
 			in->index = (b >> 3 & 7) | (in->rex & VHM_REX_X) << 2;
 			if (in->index == VHM_RSP)
@@ -189,32 +188,23 @@ static inline bool take_mem(struct vhm_insn *in, struct cursor *c, u8 b)
 	}
 	if (!(in->prefix & VHM_PFX_SEG) && (in->base & ~1) == VHM_RSP)
 		in->seg = VHM_SS;
-	if (disp) {
-		if (!more(c, disp))
-			return false;
+	if (disp)
 		in->disp = take(c, disp);
-	}
-	return true;
 }
 
 /* ModRM and what it names; refines *row by group and ModRM.reg. */
-static inline bool take_modrm(struct vhm_insn *in, struct cursor *c, u32 *row)
+static inline void take_modrm(struct vhm_insn *in, struct cursor *c, u32 *row)
 {
-	unsigned int reg;
-	u8 modrm;
+	u8 modrm = next(c), reg = modrm >> 3 & 7;
 
-	if (!more(c, 1))
-		return false;
-	modrm = *c->p++;
-	reg = modrm >> 3 & 7;
 	if (*row & (E_GROUP | E_REG))
 		*row = *row & E_REG ? *row + reg : (*row & ~(E_OP | E_GROUP)) |
 						   vhm_insn_group[(*row & E_OP) % GRP_NR][reg];
 	in->reg = reg | (in->rex & VHM_REX_R) << 1;
 	if (modrm < 0xc0 && !(*row & E_REGONLY))
-		return take_mem(in, c, modrm);
-	in->rm = (modrm & 7) | (in->rex & VHM_REX_B) << 3;
-	return true;
+		take_mem(in, c, modrm);
+	else
+		in->rm = (modrm & 7) | (in->rex & VHM_REX_B) << 3;
 }
 
 /* The row without op and immediate if it means them for other operands or prefixes. */
@@ -229,7 +219,7 @@ static noinline u32 check_row(const struct vhm_insn *in, u32 row)
 }
 
 /* Immediate or address behind opcode and ModRM. */
-static noinline bool take_imm(struct vhm_insn *in, struct cursor *c, u32 row)
+static noinline void take_imm(struct vhm_insn *in, struct cursor *c, u32 row)
 {
 	unsigned int n = row >> E_IMM_SHIFT & 7;
 
@@ -239,15 +229,12 @@ static noinline bool take_imm(struct vhm_insn *in, struct cursor *c, u32 row)
 		n += in->size;
 	if (row & E_MOFFS)
 		n += in->adsize;
-	if (!more(c, n))
-		return false;
 	in->imm = take(c, n);
 	if (row & E_MOFFS) {
 		in->mem = 1;
 		in->base = VHM_REG_NONE;
 		in->disp = (s64)in->imm;
 	}
-	return true;
 }
 
 /* What the rest of the opcode says of the less usual instructions. */
@@ -271,18 +258,17 @@ static const u8 address_size[3][2] = { { 2, 4 }, { 4, 2 }, { 8, 4 } };
 
 static inline enum vhm_insn_status decode(struct vhm_insn *in, struct cursor *c)
 {
-	enum vhm_insn_status st;
 	u32 row = 0;
+	enum vhm_insn_status st = take_opcode(in, c, &row);
 
-	st = take_opcode(in, c, &row);
 	if (unlikely(st))
 		return st;
 	in->adsize = address_size[in->mode][!!(in->prefix & VHM_PFX_ADSIZE)];
 	in->size = operand_size[in->mode][!!(in->prefix & VHM_PFX_OPSIZE)];
 	if (in->rex & VHM_REX_W)
 		in->size = 8;
-	if (row & E_MODRM && !take_modrm(in, c, &row))
-		return VHM_INSN_SHORT;
+	if (row & E_MODRM)
+		take_modrm(in, c, &row);
 	if (row & E_W && !(in->opcode & 1))
 		in->size = 1;
 	if (unlikely(row & (E_UD | E_I64 | E_D64 | E_BYTE | E_SSE | E_MEM))) {
@@ -294,8 +280,8 @@ static inline enum vhm_insn_status decode(struct vhm_insn *in, struct cursor *c)
 			in->size = 8;
 		row = check_row(in, row);
 	}
-	if (row & E_IMM && !take_imm(in, c, row))
-		return VHM_INSN_SHORT;
+	if (row & E_IMM)
+		take_imm(in, c, row);
 	in->op = row & E_OP;
 	in->form = row >> E_FORM_SHIFT & 7;
 	in->ssize = in->size;
@@ -307,7 +293,7 @@ static inline enum vhm_insn_status decode(struct vhm_insn *in, struct cursor *c)
 enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes, unsigned int n,
 				     enum vhm_insn_mode mode)
 {
-	struct cursor c = { bytes, bytes + (n < VHM_INSN_MAX ? n : VHM_INSN_MAX) };
+	struct cursor c = { bytes, 0, n < VHM_INSN_MAX ? n : VHM_INSN_MAX };
 	enum vhm_insn_status st;
 
 	memset(insn, 0, sizeof(*insn));
@@ -316,6 +302,8 @@ enum vhm_insn_status vhm_insn_decode(struct vhm_insn *insn, const u8 *bytes, uns
 	insn->seg = VHM_DS;
 	insn->index = VHM_REG_NONE;
 	st = decode(insn, &c);
-	insn->len = c.p - bytes;
-	return st == VHM_INSN_SHORT && n >= VHM_INSN_MAX ? VHM_INSN_LONG : st;
+	insn->len = c.pos;
+	if (likely(c.pos <= c.n))
+		return st;
+	return n >= VHM_INSN_MAX ? VHM_INSN_LONG : VHM_INSN_SHORT;
 }

@@ -90,6 +90,8 @@ const u32 vhm_insn_tab_1b[256] = {
 #define X_LD		(RM(MOV_XMM) | E_MEM | E_SSE_NP | E_SSE_66)
 #define X_ST		(MR(MOV_XMM) | E_MEM | E_SSE_NP | E_SSE_66)
 #define BTX		(MR(BT) - 4 + E_ROW)	/* BT, BTS, BTR, BTC: rows 4 to 7 */
+/* F3 makes TZCNT and LZCNT of BSF and BSR on CPUs that have them: length only. */
+#define NO_F3		(E_SSE_NP | E_SSE_66 | E_SSE_F2)
 #define MOVX		(RM(MOVZX) - 6 + E_ROW)	/* MOVZX, MOVSX: rows 6 and 7 */
 
 /*
@@ -101,8 +103,8 @@ const u32 vhm_insn_tab_0f[256] = {
 	[0x08] = N, N, UD, N, UD, OP(NOP) | M, N, M | I(1),	/* PREFETCHW, 3DNow! */
 	[0x10] = X_LD, X_ST, M, M, M, M, M, M,		/* MOVUPS, MOVUPD */
 	[0x18] = M, M, M, M, M, M, M, OP(NOP) | M,	/* prefetch, hints, MPX, ENDBR */
-	[0x20] = MR(MOV_FROM_CR) | E_REGONLY, MR(MOV_FROM_DR) | E_REGONLY,
-	[0x22] = RM(MOV_TO_CR) | E_REGONLY, RM(MOV_TO_DR) | E_REGONLY, UD, UD, UD, UD,
+	[0x20] = MR(MOV_CR) | E_REGONLY, MR(MOV_DR) | E_REGONLY,
+	[0x22] = RM(MOV_CR) | E_REGONLY, RM(MOV_DR) | E_REGONLY, UD, UD, UD, UD,
 	[0x28] = X_LD, X_ST, M, X_ST, M, M, M, M,	/* MOVAPS, MOVAPD, MOVNTPS, MOVNTPD */
 	[0x30] = N, N, N, N, N, N, UD, N,		/* GETSEC */
 	[0x38 ... 0x3f] = UD,
@@ -119,7 +121,7 @@ const u32 vhm_insn_tab_0f[256] = {
 	[0xa8] = N, N, N, BTX, M | I(1), M, M, M,	/* SHRD */
 	[0xb0 ... 0xb1] = MR(CMPXCHG) | E_W,
 	[0xb2] = M, BTX, M, M, MOVX, MOVX,	/* LSS */
-	[0xb8] = M, M, GRP(8) | I(1), BTX, M, M, MOVX, MOVX,	/* POPCNT, UD1 */
+	[0xb8] = M, M, GRP(8) | I(1), BTX, RM(BSF) | NO_F3, RM(BSR) | NO_F3, MOVX, MOVX,
 	[0xc0 ... 0xc1] = MR(XADD) | E_W,
 	[0xc2] = M | I(1), MR(MOV) | E_MEM | E_SSE_NP,	/* MOVNTI */
 	[0xc4] = M | I(1), M | I(1), M | I(1), GRP(9),

@@ -87,7 +87,7 @@ enum vhm_insn_status {
 enum vhm_insn_op {
 	VHM_OP_NONE,
 	VHM_OP_ADD, VHM_OP_OR, VHM_OP_ADC, VHM_OP_SBB, VHM_OP_AND, VHM_OP_SUB, VHM_OP_XOR,
-	VHM_OP_CMP, VHM_OP_TEST,
+	VHM_OP_CMP, VHM_OP_TEST, VHM_OP_BSF, VHM_OP_BSR,
 	VHM_OP_ROL, VHM_OP_ROR, VHM_OP_RCL, VHM_OP_RCR, VHM_OP_SHL, VHM_OP_SHR, VHM_OP_SAL,
 	VHM_OP_SAR, VHM_OP_BT,
 	VHM_OP_BTS, VHM_OP_BTR, VHM_OP_BTC, VHM_OP_NOT, VHM_OP_NEG, VHM_OP_INC, VHM_OP_DEC,
@@ -96,9 +96,8 @@ enum vhm_insn_op {
 	VHM_OP_MOV_XMM,		/* 16-byte loads and stores of XMM registers */
 	VHM_OP_PUSH, VHM_OP_POP, VHM_OP_NOP,
 	VHM_OP_MOVS, VHM_OP_CMPS, VHM_OP_STOS, VHM_OP_LODS, VHM_OP_SCAS, VHM_OP_INS, VHM_OP_OUTS,
-	VHM_OP_IN, VHM_OP_OUT, VHM_OP_CLTS, VHM_OP_LMSW, VHM_OP_SMSW, VHM_OP_INVLPG,
-	VHM_OP_MOV_FROM_CR, VHM_OP_MOV_TO_CR, VHM_OP_MOV_FROM_DR, VHM_OP_MOV_TO_DR,
-	VHM_OP_MOV_FROM_SREG,
+	VHM_OP_IN, VHM_OP_OUT, VHM_OP_CLTS, VHM_OP_LMSW, VHM_OP_SMSW, VHM_OP_MOV_FROM_SREG,
+	VHM_OP_INVLPG, VHM_OP_MOV_CR, VHM_OP_MOV_DR,
 	VHM_NR_OP,
 };
 
@@ -174,6 +173,7 @@ enum vhm_emul_status {
 #define VHM_ACC_READ	0x1
 #define VHM_ACC_WRITE	0x2
 #define VHM_ACC_EXEC	0x4
+#define VHM_ACC_PROBE	0x8
 
 /* Exception to inject. */
 struct vhm_emul_exc {
@@ -221,34 +221,27 @@ struct vhm_emul_ops {
 	void (*segment)(struct vhm_emul *e, enum vhm_sreg nr, struct vhm_seg *seg);
 
 	/*
-	 * Read or write @size (1..16) bytes of linear memory. @acc is
-	 * VHM_ACC_READ, or READ|WRITE when the same bytes are written next and
-	 * the page walk must check that permission already. RAM is copied (a
-	 * naturally aligned access of 1, 2, 4, 8 bytes in one piece), a device
-	 * is asked, USER is returned when only userspace has it. Page faults
-	 * are raised as the guest's (#PF with exc.addr set), user mode when
-	 * cpl is 3.
+	 * Move @size (1..16) bytes between linear memory and @buf: to memory if
+	 * @acc is VHM_ACC_WRITE alone. READ|WRITE is a read whose bytes are
+	 * written next, so that the page walk must check that permission
+	 * already. RAM is copied (a naturally aligned access of 1, 2, 4, 8
+	 * bytes in one piece), a device is asked, USER is returned when only
+	 * userspace has it. Page faults are raised as the guest's (#PF with
+	 * exc.addr set), user mode when cpl is 3.
+	 *
+	 * A write with @old is an atomic compare-and-exchange, for LOCKed
+	 * instructions and XCHG: a READ|WRITE before gave @old. RAM: OK when
+	 * @old was there and @buf now is, RETRY when it was not. Device memory
+	 * has no such transaction: the owner writes @buf.
+	 *
+	 * With VHM_ACC_PROBE nothing is moved: would the access fault? FAULT if
+	 * so, OK when all of it is RAM, USER when some is device memory. @size
+	 * is up to a page then, and crosses a page boundary only if it is 4 or
+	 * less. INS and OUTS ask before they move a batch, and INS before it
+	 * takes data from a port that it could not put back.
 	 */
-	enum vhm_emul_status (*read)(struct vhm_emul *e, u64 la, void *buf, u32 size, u32 acc);
-	enum vhm_emul_status (*write)(struct vhm_emul *e, u64 la, const void *buf, u32 size);
-
-	/*
-	 * Atomic compare-and-exchange of @size (1, 2, 4, 8, 16) bytes: for
-	 * LOCKed instructions and XCHG, after read(READ|WRITE) gave @old. RAM:
-	 * OK when @old was there and @new now is, RETRY when it was not. Device
-	 * memory has no such transaction: the owner writes @new.
-	 */
-	enum vhm_emul_status (*cmpxchg)(struct vhm_emul *e, u64 la, const void *old,
-					const void *new, u32 size);
-
-	/*
-	 * Would an access of this kind fault? FAULT if so, OK when all of it is
-	 * RAM, USER when some is device memory; nothing is moved. @size is up
-	 * to a page, and crosses a page boundary only if it is 4 or less. INS
-	 * and OUTS ask before they move a batch, and INS before it takes data
-	 * from a port that it could not put back.
-	 */
-	enum vhm_emul_status (*probe)(struct vhm_emul *e, u64 la, u32 size, u32 acc);
+	enum vhm_emul_status (*mem)(struct vhm_emul *e, u64 la, void *buf, const void *old,
+				    u32 size, u32 acc);
 
 	/*
 	 * One iteration of a REP string instruction took effect and another
@@ -258,41 +251,33 @@ struct vhm_emul_ops {
 
 	/*
 	 * @count items of @size (1, 2, 4) bytes from or to one port, in
-	 * vhm_emul.pio_buf. count is 1 for IN and OUT, else as many as the page,
-	 * RCX and pio_size allow. All or nothing; after USER the same call
-	 * comes again and is answered OK, for IN with the data in pio_buf.
+	 * vhm_emul.pio_buf. count is 1 for IN and OUT, else as many as the page
+	 * and RCX allow. All or nothing; after USER the same call comes again
+	 * and is answered OK, for IN with the data in pio_buf.
 	 */
-	enum vhm_emul_status (*pio_in)(struct vhm_emul *e, u16 port, u32 size, u32 count);
-	enum vhm_emul_status (*pio_out)(struct vhm_emul *e, u16 port, u32 size, u32 count);
+	enum vhm_emul_status (*pio)(struct vhm_emul *e, u16 port, u32 size, u32 count, bool in);
 
 	/*
-	 * May this code use the port? Called when cpl > IOPL or in virtual-8086
-	 * mode: consults the TSS's bitmap and raises #GP(0), or answers OK
-	 * because the CPU checks before it exits.
+	 * Read or write a control or debug register, or INVLPG of the address
+	 * *val. The executor has checked cpl, that CR is 0, 2, 3, 4 or 8, that
+	 * DR is 0..7. The owner checks values (#GP(0)), CR4.DE and DR7.GD, and
+	 * raises what is due. CLTS, LMSW and SMSW arrive as CR0; CR4 is also
+	 * read for UMIP.
 	 */
-	enum vhm_emul_status (*pio_allowed)(struct vhm_emul *e, u16 port, u32 size);
-
-	/*
-	 * Control and debug registers. The executor has checked cpl, that CR is
-	 * 0, 2, 3, 4 or 8, that DR is 0..7. The owner checks values (#GP(0)),
-	 * CR4.DE and DR7.GD, and raises what is due. CLTS, LMSW and SMSW arrive
-	 * as read_cr(0), write_cr(0); read_cr(4) is also used for UMIP.
-	 */
-	enum vhm_emul_status (*read_cr)(struct vhm_emul *e, u32 nr, u64 *val);
-	enum vhm_emul_status (*write_cr)(struct vhm_emul *e, u32 nr, u64 val);
-	enum vhm_emul_status (*read_dr)(struct vhm_emul *e, u32 nr, u64 *val);
-	enum vhm_emul_status (*write_dr)(struct vhm_emul *e, u32 nr, u64 val);
-	enum vhm_emul_status (*invlpg)(struct vhm_emul *e, u64 la);
+	enum vhm_emul_status (*control)(struct vhm_emul *e, u32 nr, u64 *val, bool write);
 
 	/*
 	 * XMM register @nr (0..15), low 16 bytes. The owner raises #UD or #NM
 	 * when CR0.EM, CR0.TS or CR4.OSFXSR forbid SSE; FAIL where it has no
-	 * access to the guest's FPU state. A load calls read_xmm too, before it
-	 * touches memory, so write_xmm finds that all is well.
+	 * access to the guest's FPU state. A load reads the register too, before
+	 * it touches memory, so the write finds that all is well.
 	 */
-	enum vhm_emul_status (*read_xmm)(struct vhm_emul *e, u32 nr, void *val);
-	enum vhm_emul_status (*write_xmm)(struct vhm_emul *e, u32 nr, const void *val);
+	enum vhm_emul_status (*xmm)(struct vhm_emul *e, u32 nr, void *val, bool write);
 };
+
+/* vhm_emul_ops.control: CR n is n. */
+#define VHM_CTL_DR	16
+#define VHM_CTL_INVLPG	24
 
 /*
  * The CPU state and the instruction. Lives in the owner's vCPU (container_of
@@ -308,9 +293,10 @@ struct vhm_emul {
 	u8 cpl;
 	u8 prot;		/* 1: CR0.PE and not virtual-8086 mode */
 	u8 la_bits;		/* canonical width: 48, or 57 with CR4.LA57 */
+	/* 1: the CPU has checked IOPL and bitmap; else RETRY when they would matter */
+	u8 pio_checked;
 	u16 max_iter;		/* REP iterations per call, at least 1 */
-	u32 pio_size;		/* bytes at pio_buf, at least 8 */
-	u8 *pio_buf;		/* staging for port I/O; may be shared memory */
+	u8 *pio_buf;		/* a page to stage port I/O in; may be shared memory */
 
 	/* The executor sets this, valid after VHM_EMUL_FAULT. */
 	struct vhm_emul_exc exc;

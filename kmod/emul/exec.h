@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Shared by the files of the executor: registers and the r/m operand.
+ * Shared by the files of the executor: registers and memory.
  *
  * Everything here and in exec*.c keeps the rule that makes instructions
- * restartable: ops first, then registers, flags and rip in one go.
+ * restartable: ops first, then registers and flags; vhm_emul_exec() moves rip.
  */
 #ifndef VHM_EMUL_EXEC_H
 #define VHM_EMUL_EXEC_H
 
 #include "alu.h"
-
-#define VHM_VEC_UD	6
-#define VHM_VEC_SS	12
-#define VHM_VEC_GP	13
 
 /* General register @nr as an operand of the instruction: knows AH..BH. */
 static inline u64 vhm_gpr_read(const struct vhm_emul *e, unsigned int nr, unsigned int size)
@@ -37,19 +33,6 @@ static inline void vhm_gpr_write(struct vhm_emul *e, unsigned int nr, unsigned i
 }
 
 /*
- * The instruction is done: flags and rip. EIP of 16- and 32-bit code wraps at
- * 4 GiB; whether it left its code segment is found by the next fetch.
- */
-static inline enum vhm_emul_status vhm_emul_done(struct vhm_emul *e, u64 flags)
-{
-	e->rflags = flags & ~VHM_FL_RF;
-	e->rip += e->insn.len;
-	if (e->insn.mode != VHM_INSN_64)
-		e->rip = (u32)e->rip;
-	return VHM_EMUL_OK;
-}
-
-/*
  * Architectural segmentation of an access of @size bytes at the effective address
  * @off, truncated to the address size: present, type and limit checks outside
  * 64-bit mode (no type checks in real and virtual-8086 mode), canonical check of
@@ -62,21 +45,11 @@ static inline enum vhm_emul_status vhm_emul_done(struct vhm_emul *e, u64 flags)
 enum vhm_emul_status vhm_linear(struct vhm_emul *e, enum vhm_sreg seg, u64 off, unsigned int size,
 				unsigned int acc, u64 *la);
 
-/* The same for the memory operand of the instruction, @delta bytes further. */
-enum vhm_emul_status vhm_rm_linear(struct vhm_emul *e, s64 delta, unsigned int size,
-				   unsigned int acc, u64 *la);
+/* That, then the access: vhm_emul_ops.mem without @old. */
+enum vhm_emul_status vhm_mem(struct vhm_emul *e, enum vhm_sreg seg, u64 off, void *buf,
+			     unsigned int size, unsigned int acc);
 
-/* Read the r/m operand. */
-enum vhm_emul_status vhm_rm_read(struct vhm_emul *e, unsigned int size, u64 *val);
-
-/* Write the r/m operand; with that the instruction is done. */
-enum vhm_emul_status vhm_rm_store(struct vhm_emul *e, unsigned int size, u64 val);
-
-/* The other files' parts of vhm_emul_exec(); LOCK has been checked. */
+/* The string instructions of vhm_emul_exec(); LOCK and port permission have been checked. */
 enum vhm_emul_status vhm_exec_string(struct vhm_emul *e);
-enum vhm_emul_status vhm_exec_system(struct vhm_emul *e);
-
-/* OK if this code may use the port; else #GP(0) is recorded. */
-enum vhm_emul_status vhm_pio_check(struct vhm_emul *e, u16 port, unsigned int size);
 
 #endif

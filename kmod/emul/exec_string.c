@@ -26,7 +26,7 @@ static const u8 operands[] = {
 /* Move a register of address-size width by @bytes; a 4-byte one clears its upper half. */
 static void advance(struct vhm_emul *e, unsigned int nr, u64 bytes)
 {
-	u64 by = e->rflags & VHM_FL_DF ? -bytes : bytes;
+	u64 by = e->rflags & X86_EFLAGS_DF ? -bytes : bytes;
 
 	vhm_gpr_write(e, nr, e->insn.adsize, e->gpr[nr] + by);
 }
@@ -36,22 +36,17 @@ static enum vhm_emul_status string_step(struct vhm_emul *e)
 {
 	const struct vhm_insn *in = &e->insn;
 	unsigned int use = operands[in->op - VHM_OP_MOVS], size = in->size;
-	u64 mask = vhm_mask(in->adsize), src = 0, dst = 0, s = 0, d = 0;
+	u64 mask = vhm_mask(in->adsize), di = e->gpr[VHM_RDI] & mask, s = 0, d = 0;
 	enum vhm_emul_status st = VHM_EMUL_OK;
 
 	if (use & SI)
-		st = vhm_linear(e, in->seg, e->gpr[VHM_RSI] & mask, size, VHM_ACC_READ, &src);
+		st = vhm_mem(e, in->seg, e->gpr[VHM_RSI] & mask, &s, size, VHM_ACC_READ);
 	else
 		s = vhm_gpr_read(e, VHM_RAX, size);
-	if (!st && use & (DI_RD | DI_WR))
-		st = vhm_linear(e, VHM_ES, e->gpr[VHM_RDI] & mask, size,
-				use & DI_WR ? VHM_ACC_WRITE : VHM_ACC_READ, &dst);
-	if (!st && use & SI)
-		st = e->ops->read(e, src, &s, size, VHM_ACC_READ);
 	if (!st && use & DI_RD)
-		st = e->ops->read(e, dst, &d, size, VHM_ACC_READ);
+		st = vhm_mem(e, VHM_ES, di, &d, size, VHM_ACC_READ);
 	if (!st && use & DI_WR)
-		st = e->ops->write(e, dst, &s, size);
+		st = vhm_mem(e, VHM_ES, di, &s, size, VHM_ACC_WRITE);
 	if (st)
 		return st;
 
@@ -68,7 +63,7 @@ static enum vhm_emul_status string_step(struct vhm_emul *e)
 
 /*
  * How many items to move at once, at most @count: within one page of RAM, the
- * segment and the owner's buffer, upwards only. One item may straddle pages.
+ * segment, upwards only. One item may straddle pages.
  */
 static enum vhm_emul_status batch_size(struct vhm_emul *e, enum vhm_sreg seg, u64 off,
 				       unsigned int size, unsigned int acc, u64 *count, u64 *la)
@@ -79,29 +74,27 @@ static enum vhm_emul_status batch_size(struct vhm_emul *e, enum vhm_sreg seg, u6
 	if (st)
 		return st;
 	room = 0x1000 - (*la & 0xfff);
-	if (room > e->pio_size)
-		room = e->pio_size;
 	if (n > room / size)
 		n = room / size;
-	if (!n || e->rflags & (VHM_FL_DF | VHM_FL_TF) ||
+	if (!n || e->rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF) ||
 	    off + n * size - 1 > vhm_mask(e->insn.adsize) ||
 	    vhm_linear(e, seg, off, n * size, acc, &unused))
 		n = 1;
-	st = e->ops->probe(e, *la, n * size, acc);
+	st = e->ops->mem(e, *la, NULL, NULL, n * size, acc | VHM_ACC_PROBE);
 	*count = st == VHM_EMUL_USER ? 1 : n;
 	return st == VHM_EMUL_USER ? VHM_EMUL_OK : st;
 }
 
 /* Move @bytes between pio_buf and memory. */
-static enum vhm_emul_status batch_copy(struct vhm_emul *e, u64 la, unsigned int bytes, bool to_mem)
+static enum vhm_emul_status batch_copy(struct vhm_emul *e, u64 la, unsigned int bytes,
+				       unsigned int acc)
 {
 	enum vhm_emul_status st = VHM_EMUL_OK;
 	unsigned int i, n;
 
 	for (i = 0; i < bytes && !st; i += n) {
 		n = bytes - i < 16 ? bytes - i : 16;
-		st = to_mem ? e->ops->write(e, la + i, e->pio_buf + i, n) :
-			      e->ops->read(e, la + i, e->pio_buf + i, n, VHM_ACC_READ);
+		st = e->ops->mem(e, la + i, e->pio_buf + i, NULL, n, acc);
 	}
 	return st;
 }
@@ -112,18 +105,17 @@ static enum vhm_emul_status pio_step(struct vhm_emul *e, u64 *count)
 	bool ins = e->insn.op == VHM_OP_INS;
 	unsigned int nr = ins ? VHM_RDI : VHM_RSI, size = e->insn.size < 4 ? e->insn.size : 4;
 	enum vhm_sreg seg = ins ? VHM_ES : e->insn.seg;
+	unsigned int acc = ins ? VHM_ACC_WRITE : VHM_ACC_READ;
 	u64 la, off = e->gpr[nr] & vhm_mask(e->insn.adsize);
 	u16 port = e->gpr[VHM_RDX];
-	enum vhm_emul_status st = vhm_pio_check(e, port, size);
+	enum vhm_emul_status st = batch_size(e, seg, off, size, acc, count, &la);
 
+	if (!st && !ins)
+		st = batch_copy(e, la, size * *count, acc);
 	if (!st)
-		st = batch_size(e, seg, off, size, ins ? VHM_ACC_WRITE : VHM_ACC_READ, count, &la);
-	if (!st)
-		st = ins ? e->ops->pio_in(e, port, size, *count) :
-			   batch_copy(e, la, size * *count, false);
-	if (!st)
-		st = ins ? batch_copy(e, la, size * *count, true) :
-			   e->ops->pio_out(e, port, size, *count);
+		st = e->ops->pio(e, port, size, *count, ins);
+	if (!st && ins)
+		st = batch_copy(e, la, size * *count, acc);
 	if (!st)
 		advance(e, nr, size * *count);
 	return st;
@@ -134,14 +126,14 @@ static bool rep_ends(const struct vhm_emul *e)
 {
 	if (e->insn.op != VHM_OP_CMPS && e->insn.op != VHM_OP_SCAS)
 		return false;
-	return !(e->rflags & VHM_FL_ZF) == !!(e->insn.prefix & VHM_PFX_REPE);
+	return !(e->rflags & X86_EFLAGS_ZF) == !!(e->insn.prefix & VHM_PFX_REPE);
 }
 
 enum vhm_emul_status vhm_exec_string(struct vhm_emul *e)
 {
 	const struct vhm_insn *in = &e->insn;
 	bool rep = in->prefix & (VHM_PFX_REPE | VHM_PFX_REPNE);
-	unsigned int left = rep && !(e->rflags & VHM_FL_TF) ? e->max_iter : 1;
+	unsigned int left = rep && !(e->rflags & X86_EFLAGS_TF) ? e->max_iter : 1;
 	enum vhm_emul_status st;
 	u64 n;
 
@@ -166,5 +158,5 @@ enum vhm_emul_status vhm_exec_string(struct vhm_emul *e)
 		if (--left)
 			e->ops->commit(e);
 	}
-	return vhm_emul_done(e, e->rflags);
+	return VHM_EMUL_OK;
 }

@@ -12,6 +12,8 @@
 #ifdef VHM_USERSPACE
 #include <emul_port.h>
 #else
+#include <asm/kvm.h>
+#include <asm/processor-flags.h>
 #include <linux/compiler.h>
 #include <linux/string.h>
 #include <linux/types.h>

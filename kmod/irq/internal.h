@@ -41,10 +41,6 @@ enum {
 #define ICR_SHORTHAND		0xc0000	/* field */
 #define VHM_DEST_ALL		0xffffffffu
 
-enum {
-	DM_FIXED, DM_LOWEST = 0x100, DM_SMI = 0x200, DM_NMI = 0x400, DM_INIT = 0x500,
-	DM_STARTUP = 0x600, DM_EXTINT = 0x700
-};
 enum { SH_SELF = 0x40000, SH_ALL = 0x80000, SH_OTHERS = 0xc0000 };
 
 static inline u32 lapic_reg(const struct vhm_lapic *lapic, u32 off)
@@ -91,25 +87,8 @@ static inline u32 vhm_dest8(u8 dest)
  * thread this runs, or NULL; it is not kicked. Any context.
  */
 bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 icr);
-/** vhm_lapic_lvt: the event of a local vector table entry happened. Any context. */
-void vhm_lapic_lvt(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 off);
 /** vhm_lapic_takes_extint: INT of the PIC reaches this CPU. Any context. */
 bool vhm_lapic_takes_extint(const struct vhm_lapic *lapic);
-
-/* ---- lapic_timer.c: the vCPU's thread ---- */
-u64 vhm_lapic_timer_fn(struct vhm_irq_timer *t);
-void vhm_lapic_timer_stop(struct vhm_lapic *lapic);
-/** vhm_lapic_timer_count: the current-count register. */
-u32 vhm_lapic_timer_count(const struct vhm_lapic *lapic);
-/** vhm_lapic_timer_load: the guest writes the initial count. */
-void vhm_lapic_timer_load(struct vhm_lapic *lapic, u32 val);
-/** vhm_lapic_timer_change: it writes LVTT or TDCR; what runs goes on from its count. */
-void vhm_lapic_timer_change(struct vhm_lapic *lapic, u32 off, u32 val);
-/**
- * vhm_lapic_timer_restore: the page was replaced while the timer was stopped;
- * its current count or, in deadline mode, deadline is where to go on.
- */
-void vhm_lapic_timer_restore(struct vhm_lapic *lapic, u64 deadline);
 
 /* ---- route.c ---- */
 
@@ -124,18 +103,19 @@ int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src, u32 icr, u32 d
 int vhm_ioapic_line(struct vhm_irqchip *chip, u32 pin, enum vhm_irq_source source, bool level);
 /** vhm_ioapic_eoi: a LAPIC ended this vector. No lock held. */
 void vhm_ioapic_eoi(struct vhm_irqchip *chip, struct vhm_lapic *src, u8 vector, bool level);
+void vhm_ioapic_state(struct vhm_irqchip *chip, struct kvm_ioapic_state *s, bool set);
 
 /* ---- pic.c ---- */
 /** vhm_pic_line: pin below 16. Returns as vhm_irq_line(). Any context. */
 int vhm_pic_line(struct vhm_irqchip *chip, u32 pin, enum vhm_irq_source source, bool level);
 /** vhm_pic_inta: interrupt acknowledge; the vector. No lock held. */
 u8 vhm_pic_inta(struct vhm_irqchip *chip);
-u8 vhm_pic_read(struct vhm_irqchip *chip, u16 port);
-void vhm_pic_write(struct vhm_irqchip *chip, u16 port, u8 val);
+void vhm_pic_pio(struct vhm_irqchip *chip, u16 port, bool in, u32 *val);
+/** vhm_pic_state: of chip `which` (1: the slave): get or set. Process. */
+void vhm_pic_state(struct vhm_irqchip *chip, u32 which, struct kvm_pic_state *s, bool set);
 
 /* ---- pit.c ---- */
-u8 vhm_pit_read(struct vhm_irqchip *chip, u16 port);
-void vhm_pit_write(struct vhm_irqchip *chip, u16 port, u8 val);
+void vhm_pit_pio(struct vhm_irqchip *chip, u16 port, bool in, u32 *val);
 /** vhm_pit_acked: the guest ended interrupts of these pins. No lock held. */
 void vhm_pit_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins);
 /** vhm_pit_opened: the guest unmasked these pins. Any locks held. */

@@ -142,52 +142,46 @@ static void write_rte(struct vhm_irqchip *chip, u32 pin, bool high, u32 val)
 		service(chip, NULL, pin);
 }
 
-u64 vhm_ioapic_read(struct vhm_irqchip *chip, u32 offset, u32 size)
-{
-	struct vhm_ioapic *io = &chip->ioapic;
-	u32 val;
-
-	guard(vhm_raw)(&io->lock);
-	val = offset == IOREGSEL ? io->s.ioregsel : offset == IOWIN ? reg_read(io) : 0;
-	return size < 4 ? val & ((1u << size * 8) - 1) : val;
-}
-
-void vhm_ioapic_write(struct vhm_irqchip *chip, u32 offset, u32 size, u64 val)
+static void reg_write(struct vhm_irqchip *chip, u32 val)
 {
 	struct kvm_ioapic_state *s = &chip->ioapic.s;
-	u32 pin;
+	u32 pin = (s->ioregsel - IOREDTBL) >> 1;
 
-	if (size < 4)
-		val &= (1u << size * 8) - 1;
-	guard(vhm_raw)(&chip->ioapic.lock);
-	pin = (s->ioregsel - IOREDTBL) >> 1;
-	if (offset == IOREGSEL)
-		s->ioregsel = val & 0xff;
-	else if (offset == IOWIN && s->ioregsel == IOAPICID)
+	if (s->ioregsel == IOAPICID)
 		s->id = val >> 24 & 0xf;
-	else if (offset == IOWIN && s->ioregsel >= IOREDTBL && pin < KVM_IOAPIC_NUM_PINS)
+	else if (s->ioregsel >= IOREDTBL && pin < KVM_IOAPIC_NUM_PINS)
 		write_rte(chip, array_index_nospec(pin, KVM_IOAPIC_NUM_PINS), s->ioregsel & 1, val);
+}
+
+void vhm_ioapic_mmio(struct vhm_irqchip *chip, u32 offset, bool write, u64 *val)
+{
+	struct vhm_ioapic *io = &chip->ioapic;
+
+	guard(vhm_raw)(&io->lock);
+	if (!write)
+		*val = offset == IOREGSEL ? io->s.ioregsel : offset == IOWIN ? reg_read(io) : 0;
+	else if (offset == IOREGSEL)
+		io->s.ioregsel = *val & 0xff;
+	else if (offset == IOWIN)
+		reg_write(chip, *val);
 }
 
 /* ---- state ----------------------------------------------------------------------------- */
 
-void vhm_ioapic_get(struct vhm_irqchip *chip, struct kvm_ioapic_state *s)
-{
-	guard(vhm_raw)(&chip->ioapic.lock);
-	*s = chip->ioapic.s;
-	s->irr &= ~chip->ioapic.irr_delivered;
-}
-
-void vhm_ioapic_set(struct vhm_irqchip *chip, const struct kvm_ioapic_state *s)
+void vhm_ioapic_state(struct vhm_irqchip *chip, struct kvm_ioapic_state *s, bool set)
 {
 	struct vhm_ioapic *io = &chip->ioapic;
 	u32 pin;
 
 	guard(vhm_raw)(&io->lock);
+	if (!set) {
+		*s = io->s;
+		s->irr &= ~io->irr_delivered;
+		return;
+	}
 	io->s = *s;
 	io->s.ioregsel &= 0xff;
-	io->s.irr = 0;
-	io->irr_delivered = 0;
+	io->s.irr = io->irr_delivered = 0;
 	update_eoi_vectors(io);
 	for (pin = 0; pin < KVM_IOAPIC_NUM_PINS; pin++)
 		if (s->irr & BIT(pin))

@@ -3,9 +3,10 @@
  * The interrupt controllers of a VM: two 8259A, an IOAPIC, local APICs, an
  * 8254, and the routing between interrupt numbers (GSI) and their pins.
  *
- * The room knows neither vendors nor kernel objects. It sees the world through
- * struct vhm_irq_ops, and its owner embeds struct vhm_irqchip (one per VM) and
- * struct vhm_lapic (one per vCPU) and finds its own objects by container_of.
+ * The room knows neither vendors nor the core's objects. It sees the world
+ * through port.h (locks, memory, timers) and struct vhm_irq_ops, and its owner
+ * embeds struct vhm_irqchip (one per VM) and struct vhm_lapic (one per vCPU) and
+ * finds its own objects by container_of.
  *
  * Who may touch what; the letter stands behind each field:
  *   [c] constant once published
@@ -17,10 +18,10 @@
  *   [r] replaced under the caller's lock, read under RCU
  *
  * Lock order: the three locks are raw, taken with interrupts off and never one
- * inside another. ops->kick, ->nmi, ->init_vcpu, ->sipi may be called with
- * pic.lock or ioapic.lock held; ops->timer_start and ->timer_cancel with
- * pit.lock held (a timer callback never takes it) or none. Nothing here sleeps
- * or allocates but the functions that say so.
+ * inside another. ops->kick and ->message may be called with pic.lock or
+ * ioapic.lock held; timers are started and cancelled with pit.lock held (a timer
+ * callback never takes it) or none. Nothing here sleeps or allocates but the
+ * functions that say so.
  *
  * Sources: Intel SDM volume 3, "Advanced Programmable Interrupt Controller
  * (APIC)"; AMD APM volume 2, "Advanced Programmable Interrupt Controller
@@ -48,59 +49,6 @@ enum vhm_irq_source { VHM_IRQ_SRC_USER, VHM_IRQ_SRC_PIT };
 /* What vhm_irq_pending() says when the PIC has something; not a vector. */
 #define VHM_IRQ_EXTINT	256
 
-/* ---- what the room needs from its owner ---------------------------------- */
-
-/*
- * A one-shot timer on the clock of ops->now(). The owner embeds it beside its
- * own timer object and hands it over at vhm_lapic_init() or vhm_pit_create();
- * when it expires the owner calls fn, in hard
- * interrupt context. fn returns 0: done, or the next expiry in ns of
- * ops->now(): arm it again there.
- */
-struct vhm_irq_timer {
-	u64 (*fn)(struct vhm_irq_timer *t);	/* [c] set by the room */
-	struct vhm_lapic *lapic;		/* [c] set by the room: one of the two */
-	struct vhm_irqchip *chip;		/* [c] */
-};
-
-struct vhm_irq_ops {
-	/** now: monotonic ns, never going back. Any context. */
-	u64 (*now)(void);
-
-	/**
-	 * timer_start: expire once at `expires` (ns of now(); may be past, but
-	 * when the callback runs, now() has reached it). Replaces what was
-	 * armed; a callback already running elsewhere may still finish. Any
-	 * context but the timer's callback. Plain hrtimer_start() will do.
-	 */
-	void (*timer_start)(struct vhm_irq_timer *t, u64 expires);
-	/**
-	 * timer_cancel: disarm, and return when a callback running elsewhere
-	 * has ended. Any context but the timer's callback.
-	 */
-	void (*timer_cancel)(struct vhm_irq_timer *t);
-
-	/**
-	 * kick: vhm_irq_pending() of this LAPIC may have changed for the better:
-	 * wake the vCPU if it is halted, make it leave guest mode if it is in
-	 * there. Any context. Not called for a change that the vCPU's own thread
-	 * makes by its own register access or ack: it asks before it enters.
-	 */
-	void (*kick)(struct vhm_lapic *lapic);
-	/** nmi, init_vcpu, sipi: the message arrived at this LAPIC. Any context. */
-	void (*nmi)(struct vhm_lapic *lapic);
-	void (*init_vcpu)(struct vhm_lapic *lapic);
-	void (*sipi)(struct vhm_lapic *lapic, u8 vector);
-
-	/** guest_tsc: the guest's TSC now. The vCPU's thread. */
-	u64 (*guest_tsc)(struct vhm_lapic *lapic);
-	/**
-	 * tsc_to_ns: guest TSC ticks as ns, rounded up, saturating. The vCPU's
-	 * thread.
-	 */
-	u64 (*tsc_to_ns)(struct vhm_lapic *lapic, u64 ticks);
-};
-
 /* ---- state ---------------------------------------------------------------- */
 
 struct vhm_lapic {
@@ -120,8 +68,8 @@ struct vhm_lapic {
 	atomic_t esr;		/* [a] errors seen since the last write of ESR */
 	u32 arb;		/* [a] lowest-priority arbitration: times chosen */
 
-	struct vhm_irq_timer *timer;	/* [c] */
-	u64 timer_expires;	/* [o], the callback clears it; ns of now(), 0: not running */
+	struct hrtimer timer;
+	u64 timer_expires;	/* [o], the callback clears it; ns, 0: not running */
 	u64 tsc_deadline;	/* [o] guest TSC, while the timer runs */
 };
 
@@ -141,7 +89,7 @@ struct vhm_ioapic {
 };
 
 struct vhm_pit_channel {
-	struct kvm_pit_channel_state s;	/* [t] count_load_time is ns of now() */
+	struct kvm_pit_channel_state s;	/* [t] count_load_time: of ktime_get_ns() */
 	bool loaded;		/* [t] a count was written since the control word */
 	u64 stopped;		/* [t] ns at which the gate froze it; 0: counting */
 };
@@ -154,8 +102,8 @@ struct vhm_pit {
 	bool reinject;		/* [a] keep ticks until the guest acknowledges them */
 	atomic_t pending;	/* [a] ticks the guest has not ended */
 	u64 period;		/* [T] of channel 0, ns; 0: one shot */
-	u64 expires;		/* [T] ns of now() */
-	struct vhm_irq_timer *timer;	/* [c] */
+	u64 expires;		/* [T] ns of ktime_get_ns() */
+	struct hrtimer timer;	/* once created */
 };
 
 struct vhm_irqchip {
@@ -170,6 +118,34 @@ struct vhm_irqchip {
 	struct vhm_pit pit;
 };
 
+/* ---- what the room needs from its owner ---------------------------------- */
+
+/* Delivery modes of a message: SDM, "Interrupt Command Register (ICR)". */
+enum vhm_irq_mode {
+	VHM_DM_FIXED, VHM_DM_LOWEST = 0x100, VHM_DM_SMI = 0x200, VHM_DM_NMI = 0x400,
+	VHM_DM_INIT = 0x500, VHM_DM_STARTUP = 0x600, VHM_DM_EXTINT = 0x700
+};
+
+struct vhm_irq_ops {
+	/**
+	 * kick: vhm_irq_pending() of this LAPIC may have changed for the better:
+	 * wake the vCPU if it is halted, make it leave guest mode if it is in
+	 * there. Any context. Not called for a change that the vCPU's own thread
+	 * makes by its own register access or ack: it asks before it enters.
+	 */
+	void (*kick)(struct vhm_lapic *lapic);
+	/** message: NMI, INIT or STARTUP (with a vector) arrived at this LAPIC. Any context. */
+	void (*message)(struct vhm_lapic *lapic, enum vhm_irq_mode mode, u8 vector);
+	/**
+	 * tsc_expiry: when the guest's TSC will be tsc, in ns of ktime_get_ns(),
+	 * rounded up and below 2^63; 0: it is there already. The vCPU's thread.
+	 */
+	u64 (*tsc_expiry)(struct vhm_lapic *lapic, u64 tsc);
+};
+
+/** vhm_hrtimer_setup: the owner's: hard-interrupt timer on the monotonic clock. */
+void vhm_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*fn)(struct hrtimer *));
+
 /* ---- the VM's side ---------------------------------------------------------- */
 
 /**
@@ -180,17 +156,17 @@ struct vhm_irqchip {
 int vhm_irqchip_init(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops);
 
 /**
- * vhm_irqchip_destroy: free the routing. The PIT's timer is stopped; no LAPIC
- * of the chip and no user of a line is left. Process.
+ * vhm_irqchip_destroy: free the routing, if it was ever initialised. The PIT's
+ * timer is stopped; no LAPIC of the chip and no user of a line is left. Process.
  */
 void vhm_irqchip_destroy(struct vhm_irqchip *chip);
 
 /**
  * vhm_pit_create: add the 8254 (flags: KVM_PIT_SPEAKER_DUMMY). Process, under
- * the lock that serialises KVM_CREATE_PIT2. 0; -EEXIST: there is one;
- * -EINVAL: unknown flag.
+ * the lock that serialises KVM_CREATE_PIT2. 0; -EEXIST: there is one; -ENOENT:
+ * the chip was not initialised; -EINVAL: unknown flag.
  */
-int vhm_pit_create(struct vhm_irqchip *chip, struct vhm_irq_timer *timer, u32 flags);
+int vhm_pit_create(struct vhm_irqchip *chip, u32 flags);
 
 /**
  * vhm_irq_line: drive a GSI for one source. Any context. Returns what
@@ -227,23 +203,25 @@ static inline bool vhm_ioapic_hit(struct vhm_irqchip *chip, u64 gpa)
 	return gpa - READ_ONCE(chip->ioapic.s.base_address) < VHM_IOAPIC_SIZE;
 }
 
-/** vhm_ioapic_read, vhm_ioapic_write: guest MMIO, size 1..8 bytes. Any context. */
-u64 vhm_ioapic_read(struct vhm_irqchip *chip, u32 offset, u32 size);
-void vhm_ioapic_write(struct vhm_irqchip *chip, u32 offset, u32 size, u64 val);
+/**
+ * vhm_ioapic_mmio: guest access; val is as wide as a register, a narrower write
+ * is zero-extended. Any context.
+ */
+void vhm_ioapic_mmio(struct vhm_irqchip *chip, u32 offset, bool write, u64 *val);
+
+/**
+ * vhm_irqchip_state: KVM_GET_IRQCHIP, KVM_SET_IRQCHIP. Process. 0, -EINVAL: no
+ * such chip_id. Any content is taken: what is not valid is used masked.
+ */
+int vhm_irqchip_state(struct vhm_irqchip *chip, struct kvm_irqchip *s, bool set);
 
 /*
- * State as KVM_GET_IRQCHIP, KVM_GET_PIT2 and friends carry it. Process; the
- * setters take any content: what is not valid is used masked. which: 0 master,
- * 1 slave. The PIT calls need a PIT (chip->has_pit); struct kvm_pit_state
- * is a prefix of struct kvm_pit_state2; KVM_SET_PIT leaves the flags as they are
- * (get, replace the channels, set).
+ * State as KVM_GET_PIT2 and friends carry it. Process; any content is taken.
+ * They need a PIT (chip->has_pit). struct kvm_pit_state, a prefix of
+ * struct kvm_pit_state2, has no flags: KVM_SET_PIT leaves them as they are.
  */
-void vhm_pic_get(struct vhm_irqchip *chip, int which, struct kvm_pic_state *s);
-void vhm_pic_set(struct vhm_irqchip *chip, int which, const struct kvm_pic_state *s);
-void vhm_ioapic_get(struct vhm_irqchip *chip, struct kvm_ioapic_state *s);
-void vhm_ioapic_set(struct vhm_irqchip *chip, const struct kvm_ioapic_state *s);
 void vhm_pit_get(struct vhm_irqchip *chip, struct kvm_pit_state2 *s);
-void vhm_pit_set(struct vhm_irqchip *chip, const struct kvm_pit_state2 *s);
+void vhm_pit_set(struct vhm_irqchip *chip, const struct kvm_pit_state2 *s, bool with_flags);
 /** vhm_pit_set_reinject: KVM_REINJECT_CONTROL; on at creation. Process. */
 void vhm_pit_set_reinject(struct vhm_irqchip *chip, bool on);
 
@@ -255,8 +233,7 @@ void vhm_pit_set_reinject(struct vhm_irqchip *chip, bool on);
  * lapic is zeroed memory; index < VHM_IRQ_MAX_LAPICS is its place, id the
  * initial APIC id. Process. 0, -ENOMEM.
  */
-int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip,
-		   struct vhm_irq_timer *timer, u32 index, u32 id, bool bsp);
+int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip, u32 index, u32 id, bool bsp);
 /** vhm_lapic_publish: interrupts may find it from now on. Caller serialises. */
 void vhm_lapic_publish(struct vhm_lapic *lapic);
 /**
@@ -286,13 +263,13 @@ static inline bool vhm_lapic_hit(const struct vhm_lapic *lapic, u64 gpa)
 }
 
 /**
- * vhm_lapic_read, vhm_lapic_write: MMIO in the APIC page, offset 0..0xfff,
- * size 1..8 bytes. Reads that cross a 32-bit register and reserved registers
- * give 0, other writes than aligned 32-bit ones are ignored; outside xAPIC
- * mode reads give all ones and writes are ignored, as stock KVM does.
+ * vhm_lapic_mmio_read, vhm_lapic_mmio_write: in the APIC page, offset 0..0xfff,
+ * size 1..8: so many bytes of the value. Reads that cross a 32-bit register and reserved registers give
+ * 0, other writes than aligned 32-bit ones are ignored; outside xAPIC mode reads
+ * give all ones and writes are ignored, as stock KVM does.
  */
-u64 vhm_lapic_read(struct vhm_lapic *lapic, u32 offset, u32 size);
-void vhm_lapic_write(struct vhm_lapic *lapic, u32 offset, u32 size, u64 val);
+u64 vhm_lapic_mmio_read(struct vhm_lapic *lapic, u32 offset, u32 size);
+void vhm_lapic_mmio_write(struct vhm_lapic *lapic, u32 offset, u32 size, u32 val);
 
 /**
  * vhm_lapic_msr_read, vhm_lapic_msr_write: RDMSR and WRMSR of 0x800..0x8ff.
@@ -304,15 +281,11 @@ bool vhm_lapic_msr_write(struct vhm_lapic *lapic, u32 msr, u64 val);
 /**
  * vhm_lapic_tsc_deadline, vhm_lapic_set_tsc_deadline: IA32_TSC_DEADLINE.
  * Reads 0 and ignores writes outside TSC-deadline mode. A deadline in the past
- * sets the interrupt before returning.
+ * sets the interrupt before returning. When the guest's TSC jumped, write what
+ * is read, to arm the timer afresh.
  */
 u64 vhm_lapic_tsc_deadline(const struct vhm_lapic *lapic);
 void vhm_lapic_set_tsc_deadline(struct vhm_lapic *lapic, u64 tsc);
-/**
- * vhm_lapic_tsc_changed: the guest's TSC jumped or changed its rate: a running
- * deadline timer is armed afresh.
- */
-void vhm_lapic_tsc_changed(struct vhm_lapic *lapic);
 
 /** vhm_lapic_cr8, vhm_lapic_set_cr8: task priority as CR8 shows it, 0..15. */
 u8 vhm_lapic_cr8(const struct vhm_lapic *lapic);

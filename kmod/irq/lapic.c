@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The local APIC: registers, acceptance, priority and end of interrupt.
+ * The local APIC: registers, acceptance, priority, end of interrupt, timer.
  *
  * All registers live in one page laid out as the hardware's, so that a CPU
  * that virtualizes the APIC could use the same page. Any CPU may set bits of
@@ -13,8 +13,8 @@
  */
 #include "internal.h"
 
-/* What the guest may do with a register: as MMIO, as an MSR (shifted left by MSR). */
-enum { R = 1, W = 2, MSR = 2, R2 = R << MSR, W2 = W << MSR, RW = R | W, RO = R | R2, ALL = 15 };
+/* What the guest may do with a register: as MMIO, as an MSR (2). */
+enum { R = 1, W = 2, R2 = 4, W2 = 8, RW = R | W, RO = R | R2, ALL = 15 };
 
 #define LVR		0x50014		/* version: integrated, 6 LVT entries */
 #define LVT_BITS	0x100ff		/* mask, vector */
@@ -94,11 +94,22 @@ static void recount_isr(struct vhm_lapic *lapic)
 	update_ppr(lapic);
 }
 
+static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src, u8 vec, bool level);
+
+/* The event of a local vector table entry happened. src as in vhm_lapic_accept(). Any context. */
+static void lvt_event(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 off)
+{
+	u32 lvt = lapic_reg(lapic, off);
+
+	if (!(lvt & LVT_MASKED))
+		accept_fixed(lapic, src, lvt & 0xff, false);
+}
+
 static void lapic_error(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 bit)
 {
 	/* The LVT entry fires on a new error only, so it cannot feed on itself. */
 	if (!(atomic_fetch_or(bit, &lapic->esr) & bit))
-		vhm_lapic_lvt(lapic, src, LAPIC_LVTERR);
+		lvt_event(lapic, src, LAPIC_LVTERR);
 }
 
 /* ---- acceptance ----------------------------------------------------------------- */
@@ -129,21 +140,19 @@ static bool accept_fixed(struct vhm_lapic *lapic, const struct vhm_lapic *src, u
 bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 icr)
 {
 	switch (icr & ICR_MODE) {
-	case DM_FIXED:
-	case DM_LOWEST:
+	case VHM_DM_FIXED:
+	case VHM_DM_LOWEST:
 		return accept_fixed(lapic, src, icr, icr & ICR_LEVEL);
-	case DM_NMI:
-		lapic->chip->ops->nmi(lapic);
-		return true;
-	case DM_SMI:	/* SMM is not offered: ends here, as on a CPU that has it off */
-		return true;
-	case DM_INIT:
+	case VHM_DM_INIT:
 		/* INIT level de-assert only synchronises arbitration ids. */
-		if (!(icr & ICR_LEVEL) || icr & ICR_ASSERT)
-			lapic->chip->ops->init_vcpu(lapic);
+		if (icr & ICR_LEVEL && !(icr & ICR_ASSERT))
+			return true;
+		fallthrough;
+	case VHM_DM_NMI:
+	case VHM_DM_STARTUP:
+		lapic->chip->ops->message(lapic, icr & ICR_MODE, icr);
 		return true;
-	case DM_STARTUP:
-		lapic->chip->ops->sipi(lapic, icr);
+	case VHM_DM_SMI:	/* SMM is not offered: ends here, as on a CPU that has it off */
 		return true;
 	default:
 		/* ExtINT reaches a CPU through LVT0 alone; remote read is obsolete. */
@@ -151,19 +160,11 @@ bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 
 	}
 }
 
-void vhm_lapic_lvt(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 off)
-{
-	u32 lvt = lapic_reg(lapic, off);
-
-	if (!(lvt & LVT_MASKED))
-		accept_fixed(lapic, src, lvt & 0xff, false);
-}
-
 bool vhm_lapic_takes_extint(const struct vhm_lapic *lapic)
 {
 	/* With the APIC off, INTR is wired straight to the CPU core. */
 	return !lapic_hw_enabled(lapic) ||
-	       (lapic_reg(lapic, LAPIC_LVT0) & (LVT_MASKED | ICR_MODE)) == DM_EXTINT;
+	       (lapic_reg(lapic, LAPIC_LVT0) & (LVT_MASKED | ICR_MODE)) == VHM_DM_EXTINT;
 }
 
 /* ---- delivery to the CPU -------------------------------------------------------- */
@@ -230,23 +231,187 @@ u8 vhm_lapic_cr8_threshold(struct vhm_lapic *lapic)
 	return irr > lapic->isr_top >> 4 && irr <= vhm_lapic_cr8(lapic) ? irr : 0;
 }
 
+/* ---- timer: one-shot, periodic and TSC-deadline ----------------------------------- */
+
+/*
+ * The counter is never stepped. The timer is a point in time, timer_expires,
+ * and a host timer armed for it; the current count is computed from the
+ * distance. The bus clock is 1 GHz, as in stock KVM: a clock is 1 ns.
+ *
+ * timer_expires is not 0 exactly while an interrupt is owed. The vCPU's thread
+ * writes it before it arms the host timer; the callback delivers and then
+ * clears it, unless it was written anew meanwhile. So a deadline can be moved
+ * without waiting for a callback on another CPU: a callback that finds its
+ * time moved or cleared does nothing. Only periodic mode writes more from the
+ * callback, and every change from or to it stops the host timer first.
+ */
+
+static u32 timer_mode(const struct vhm_lapic *lapic)
+{
+	return lapic_reg(lapic, LAPIC_LVTT) & LVTT_MODE;
+}
+
+/* Bus clocks per count. Bits 0, 1, 3: 000 is 2, 110 is 128, 111 is 1. SDM, "APIC Timer". */
+static u32 timer_div(const struct vhm_lapic *lapic)
+{
+	u32 tdcr = lapic_reg(lapic, LAPIC_TDCR);
+
+	return 1u << ((((tdcr & 3) | (tdcr >> 1 & 4)) + 1) & 7);
+}
+
+/* In ns; 0: not periodic. What it depends on changes only while the timer is stopped. */
+static u64 timer_period(const struct vhm_lapic *lapic)
+{
+	u64 ns = (u64)lapic_reg(lapic, LAPIC_TMICT) * timer_div(lapic);
+
+	return timer_mode(lapic) == LVTT_PERIODIC ? max_t(u64, ns, VHM_TIMER_MIN_PERIOD) : 0;
+}
+
+static enum hrtimer_restart timer_fn(struct hrtimer *t)
+{
+	struct vhm_lapic *lapic = container_of(t, struct vhm_lapic, timer);
+	u64 expires = READ_ONCE(lapic->timer_expires);
+	u64 period = timer_period(lapic), now = ktime_get_ns();
+
+	if (!expires || now < expires)
+		return HRTIMER_NORESTART;
+	lvt_event(lapic, NULL, LAPIC_LVTT);
+	if (!period) {
+		cmpxchg64(&lapic->timer_expires, expires, 0);
+		return HRTIMER_NORESTART;
+	}
+	/* Periods slept through are lost, as on a CPU that had them masked. */
+	expires = now + period - (now - expires) % period;
+	WRITE_ONCE(lapic->timer_expires, expires);
+	hrtimer_set_expires(t, ns_to_ktime(expires));
+	return HRTIMER_RESTART;
+}
+
+static void timer_arm(struct vhm_lapic *lapic, u64 expires)
+{
+	WRITE_ONCE(lapic->timer_expires, expires);
+	hrtimer_start(&lapic->timer, ns_to_ktime(expires), HRTIMER_MODE_ABS_HARD);
+}
+
+static void timer_stop(struct vhm_lapic *lapic)
+{
+	if (READ_ONCE(lapic->timer_expires))
+		hrtimer_cancel(&lapic->timer);
+	WRITE_ONCE(lapic->timer_expires, 0);
+	lapic->tsc_deadline = 0;
+}
+
+/* The current-count register. */
+static u32 timer_count(const struct vhm_lapic *lapic)
+{
+	u64 expires = READ_ONCE(lapic->timer_expires), now;
+
+	if (!expires || timer_mode(lapic) >= LVTT_DEADLINE)
+		return 0;
+	now = ktime_get_ns();
+	/* Due, but the callback has not come yet: not over. */
+	return expires > now ? (expires - now + timer_div(lapic) - 1) / timer_div(lapic) : 1;
+}
+
+/* Count down from `count` once, then, in periodic mode, from the initial count. */
+static void timer_run(struct vhm_lapic *lapic, u32 count)
+{
+	u64 delta = (u64)count * timer_div(lapic);
+
+	if (timer_period(lapic) == VHM_TIMER_MIN_PERIOD)	/* stretched */
+		delta = VHM_TIMER_MIN_PERIOD;
+	timer_arm(lapic, ktime_get_ns() + delta);
+}
+
+/* The guest writes the initial count. Out of the way of an EOI, as the next. */
+static noinline void timer_load(struct vhm_lapic *lapic, u32 val)
+{
+	if (timer_mode(lapic) >= LVTT_DEADLINE)
+		return;
+	timer_stop(lapic);
+	lapic_set_reg(lapic, LAPIC_TMICT, val);
+	if (val)
+		timer_run(lapic, val);
+}
+
+/* It writes LVTT or TDCR; what runs goes on from its count. */
+static noinline void timer_change(struct vhm_lapic *lapic, u32 off, u32 val)
+{
+	u32 old = timer_mode(lapic), count = 0;
+
+	if (off == LAPIC_LVTT && !lapic->tsc_deadline_ok)
+		val &= ~LVTT_DEADLINE;
+	if (off == LAPIC_TDCR || old != (val & LVTT_MODE))
+		count = timer_count(lapic);
+	if (count)
+		timer_stop(lapic);
+	lapic_set_reg(lapic, off, val);
+	/* Entering or leaving deadline mode disarms. SDM, "TSC-Deadline Mode". */
+	if (old != timer_mode(lapic) && (old | timer_mode(lapic)) & LVTT_DEADLINE) {
+		timer_stop(lapic);
+		lapic_set_reg(lapic, LAPIC_TMICT, 0);
+	} else if (count) {
+		timer_run(lapic, count);
+	}
+}
+
+static bool deadline_mode(const struct vhm_lapic *lapic)
+{
+	return timer_mode(lapic) == LVTT_DEADLINE && lapic_hw_enabled(lapic);
+}
+
+u64 vhm_lapic_tsc_deadline(const struct vhm_lapic *lapic)
+{
+	return deadline_mode(lapic) && READ_ONCE(lapic->timer_expires) ? lapic->tsc_deadline : 0;
+}
+
+void vhm_lapic_set_tsc_deadline(struct vhm_lapic *lapic, u64 tsc)
+{
+	u64 expires = tsc ? lapic->chip->ops->tsc_expiry(lapic, tsc) : 0;
+
+	if (!deadline_mode(lapic))
+		return;
+	if (expires) {
+		lapic->tsc_deadline = tsc;
+		timer_arm(lapic, expires);
+		return;
+	}
+	timer_stop(lapic);
+	if (tsc)
+		lvt_event(lapic, lapic, LAPIC_LVTT);
+}
+
+/*
+ * The page was replaced while the timer was stopped; its current count or, in
+ * deadline mode, deadline is where to go on.
+ */
+static void timer_restore(struct vhm_lapic *lapic, u64 deadline)
+{
+	u32 initial = lapic_reg(lapic, LAPIC_TMICT), count = lapic_reg(lapic, LAPIC_TMCCT);
+
+	if (timer_mode(lapic) >= LVTT_DEADLINE)
+		vhm_lapic_set_tsc_deadline(lapic, deadline);
+	else if (initial && (count || timer_period(lapic)))
+		timer_run(lapic, count && count <= initial ? count : initial);
+	else if (initial)
+		lvt_event(lapic, lapic, LAPIC_LVTT);
+}
+
 /* ---- registers -------------------------------------------------------------------- */
 
-static bool reg_allowed(const struct vhm_lapic *lapic, u32 off, u8 right)
+static bool reg_allowed(u32 off, u8 right)
 {
-	if (lapic_x2apic(lapic))
-		right <<= MSR;
 	return off < 0x400 && lapic_regs[off >> 4 & 63].rights & right;
 }
 
 static u32 reg_read(struct vhm_lapic *lapic, u32 off)
 {
-	return off == LAPIC_TMCCT ? vhm_lapic_timer_count(lapic) : lapic_reg(lapic, off);
+	return off == LAPIC_TMCCT ? timer_count(lapic) : lapic_reg(lapic, off);
 }
 
 static void write_icr(struct vhm_lapic *lapic, u32 icr, u32 dest)
 {
-	if ((icr & ICR_MODE) <= DM_LOWEST && (icr & 0xff) < 16)
+	if ((icr & ICR_MODE) <= VHM_DM_LOWEST && (icr & 0xff) < 16)
 		lapic_error(lapic, lapic, ESR_SEND_VECTOR);
 	else
 		vhm_irq_send(lapic->chip, lapic, icr, dest);
@@ -269,7 +434,7 @@ static void reg_write(struct vhm_lapic *lapic, u32 off, u32 val)
 		vhm_lapic_eoi(lapic);
 		return;
 	case LAPIC_TMICT:
-		vhm_lapic_timer_load(lapic, val);
+		timer_load(lapic, val);
 		return;
 	case LAPIC_LVTT ... LAPIC_LVTERR:
 		if (!lapic_sw_enabled(lapic))
@@ -278,7 +443,7 @@ static void reg_write(struct vhm_lapic *lapic, u32 off, u32 val)
 			break;
 		fallthrough;
 	case LAPIC_TDCR:
-		vhm_lapic_timer_change(lapic, off, val);
+		timer_change(lapic, off, val);
 		return;
 	case LAPIC_SELF_IPI:
 		write_icr(lapic, SH_SELF | val, 0);
@@ -299,26 +464,30 @@ static void reg_write(struct vhm_lapic *lapic, u32 off, u32 val)
 		mask_all_lvts(lapic);
 }
 
-u64 vhm_lapic_read(struct vhm_lapic *lapic, u32 offset, u32 size)
+static bool xapic_mode(const struct vhm_lapic *lapic)
 {
-	u64 ones = size >= 8 ? ~0ULL : (1ULL << size * 8) - 1;
+	const u64 modes = VHM_APIC_BASE_ENABLE | VHM_APIC_BASE_X2APIC;
 
-	if (!lapic_hw_enabled(lapic) || lapic_x2apic(lapic))
-		return ones;
-	if ((offset & 0xf) + size > 4)
-		return 0;
-	if (!reg_allowed(lapic, offset & ~0xf, R)) {
-		lapic_error(lapic, lapic, ESR_REGISTER);
-		return 0;
-	}
-	return reg_read(lapic, offset & ~0xf) >> (offset & 0xf) * 8 & ones;
+	return (READ_ONCE(lapic->base) & modes) == VHM_APIC_BASE_ENABLE;
 }
 
-void vhm_lapic_write(struct vhm_lapic *lapic, u32 offset, u32 size, u64 val)
+u64 vhm_lapic_mmio_read(struct vhm_lapic *lapic, u32 offset, u32 size)
 {
-	if (!lapic_hw_enabled(lapic) || lapic_x2apic(lapic) || size != 4 || (offset & 0xf))
+	if (!xapic_mode(lapic))
+		return ~0ULL;
+	if ((offset & 0xf) + size > 4)
+		return 0;
+	if (reg_allowed(offset, R))
+		return reg_read(lapic, offset & ~0xf) >> (offset & 0xf) * 8;
+	lapic_error(lapic, lapic, ESR_REGISTER);
+	return 0;
+}
+
+void vhm_lapic_mmio_write(struct vhm_lapic *lapic, u32 offset, u32 size, u32 val)
+{
+	if (!xapic_mode(lapic) || size != 4 || (offset & 0xf))
 		return;
-	if (reg_allowed(lapic, offset, W))
+	if (reg_allowed(offset, W))
 		reg_write(lapic, offset, val);
 	else
 		lapic_error(lapic, lapic, ESR_REGISTER);
@@ -328,7 +497,7 @@ bool vhm_lapic_msr_read(struct vhm_lapic *lapic, u32 msr, u64 *val)
 {
 	u32 off = (msr - 0x800) << 4;
 
-	if (!lapic_x2apic(lapic) || !reg_allowed(lapic, off, R))
+	if (!lapic_x2apic(lapic) || !reg_allowed(off, R2))
 		return false;
 	*val = reg_read(lapic, off);
 	if (off == LAPIC_ICR)
@@ -340,7 +509,7 @@ bool vhm_lapic_msr_write(struct vhm_lapic *lapic, u32 msr, u64 val)
 {
 	u32 off = (msr - 0x800) << 4;
 
-	if (!lapic_x2apic(lapic) || !reg_allowed(lapic, off, W))
+	if (!lapic_x2apic(lapic) || !reg_allowed(off, W2))
 		return false;
 	if (off == LAPIC_ICR) {
 		val &= ~0x1000ULL;	/* delivery status does not exist here */
@@ -379,7 +548,7 @@ bool vhm_lapic_set_base(struct vhm_lapic *lapic, u64 val, bool host)
 	if (!host && ((old == modes && new == VHM_APIC_BASE_ENABLE) || (!old && new == modes)))
 		return false;
 	WRITE_ONCE(lapic->base, val);
-	if (old == new)
+	if (old == new || !lapic->regs)
 		return true;
 	if (!new && !host)
 		vhm_lapic_reset(lapic, true);
@@ -396,7 +565,7 @@ void vhm_lapic_set_cpuid(struct vhm_lapic *lapic, bool x2apic, bool tsc_deadline
 
 void vhm_lapic_reset(struct vhm_lapic *lapic, bool init)
 {
-	vhm_lapic_timer_stop(lapic);
+	timer_stop(lapic);
 	if (!init)
 		WRITE_ONCE(lapic->base, VHM_LAPIC_BASE | VHM_APIC_BASE_ENABLE |
 			   (lapic->bsp ? VHM_APIC_BASE_BSP : 0));
@@ -409,20 +578,18 @@ void vhm_lapic_reset(struct vhm_lapic *lapic, bool init)
 	mask_all_lvts(lapic);
 	/* Firmware is spared the virtual-wire set-up: as stock KVM has it. */
 	if (lapic->bsp)
-		lapic_set_reg(lapic, LAPIC_LVT0, DM_EXTINT);
+		lapic_set_reg(lapic, LAPIC_LVT0, VHM_DM_EXTINT);
 	atomic_set(&lapic->esr, 0);
 	recount_isr(lapic);
 }
 
-int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip,
-		   struct vhm_irq_timer *timer, u32 index, u32 id, bool bsp)
+int vhm_lapic_init(struct vhm_lapic *lapic, struct vhm_irqchip *chip, u32 index, u32 id, bool bsp)
 {
 	lapic->regs = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!lapic->regs)
 		return -ENOMEM;
 	lapic->chip = chip;
-	lapic->timer = timer;
-	*timer = (struct vhm_irq_timer) { vhm_lapic_timer_fn, lapic, NULL };
+	vhm_hrtimer_setup(&lapic->timer, timer_fn);
 	lapic->index = index;
 	lapic->id = id;
 	lapic->bsp = bsp;
@@ -442,7 +609,7 @@ void vhm_lapic_publish(struct vhm_lapic *lapic)
 
 void vhm_lapic_destroy(struct vhm_lapic *lapic)
 {
-	lapic->chip->ops->timer_cancel(lapic->timer);
+	hrtimer_cancel(&lapic->timer);
 	if (lapic->chip->lapics[lapic->index] == lapic)
 		WRITE_ONCE(lapic->chip->lapics[lapic->index], NULL);
 	free_page((unsigned long)lapic->regs);
@@ -452,7 +619,7 @@ void vhm_lapic_get(struct vhm_lapic *lapic, struct kvm_lapic_state *s)
 {
 	u32 id = lapic->id << 24;
 
-	lapic_set_reg(lapic, LAPIC_TMCCT, vhm_lapic_timer_count(lapic));
+	lapic_set_reg(lapic, LAPIC_TMCCT, timer_count(lapic));
 	memcpy(s->regs, lapic->regs, sizeof(s->regs));
 	if (lapic_x2apic(lapic))	/* the format has room for an 8-bit id */
 		memcpy(s->regs + LAPIC_ID, &id, sizeof(id));
@@ -462,12 +629,12 @@ void vhm_lapic_set(struct vhm_lapic *lapic, const struct kvm_lapic_state *s)
 {
 	u64 deadline = vhm_lapic_tsc_deadline(lapic);
 
-	vhm_lapic_timer_stop(lapic);
+	timer_stop(lapic);
 	memcpy(lapic->regs, s->regs, sizeof(s->regs));
 	lapic_set_reg(lapic, LAPIC_LVR, LVR);
 	if (lapic_x2apic(lapic))
 		set_id_regs(lapic);
 	recount_isr(lapic);
 	WRITE_ONCE(lapic->irr_pending, true);
-	vhm_lapic_timer_restore(lapic, deadline);
+	timer_restore(lapic, deadline);
 }

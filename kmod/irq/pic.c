@@ -163,15 +163,6 @@ static u8 write_ocw2(struct kvm_pic_state *s, u8 val)
 	return 0;
 }
 
-static void write_ocw3(struct kvm_pic_state *s, u8 val)
-{
-	s->poll |= val >> 2 & 1;
-	if (val & 0x02)
-		s->read_reg_select = val & 1;
-	if (val & 0x40)
-		s->special_mask = val >> 5 & 1;
-}
-
 /* The port with A0 set. Returns pins that were unmasked. */
 static u8 write_data(struct kvm_pic_state *s, u8 val)
 {
@@ -195,69 +186,58 @@ static u8 write_data(struct kvm_pic_state *s, u8 val)
 	return opened;
 }
 
-static int port_chip(u16 port)
+/* The port with A0 clear. Returns pins whose requests or service ended. */
+static u8 write_command(struct kvm_pic_state *s, u8 val)
 {
-	return port >= 0x4d0 ? port & 1 : port >> 7 & 1;
+	if (val & 0x10)
+		return start_init(s, val);
+	if (!(val & 0x08))
+		return write_ocw2(s, val);
+	s->poll |= val >> 2 & 1;	/* OCW3 */
+	if (val & 0x02)
+		s->read_reg_select = val & 1;
+	if (val & 0x40)
+		s->special_mask = val >> 5 & 1;
+	return 0;
 }
 
-u8 vhm_pic_read(struct vhm_irqchip *chip, u16 port)
+void vhm_pic_pio(struct vhm_irqchip *chip, u16 port, bool in, u32 *val)
 {
-	struct kvm_pic_state *s = &chip->pic.pics[port_chip(port)];
-	u16 acked = 0;
-	u8 val = 0;
-	int irq;
-
-	scoped_guard(vhm_raw, &chip->pic.lock) {
-		if (port >= 0x4d0) {
-			val = s->elcr;
-		} else if (s->poll) {	/* "Poll Command": the read is the acknowledge */
-			s->poll = 0;
-			irq = acknowledge(chip, port_chip(port), &acked);
-			val = irq < 0 ? 0 : 0x80 | irq;
-			update(chip);
-		} else if (port & 1) {
-			val = s->imr;
-		} else {
-			val = s->read_reg_select ? s->isr : s->irr;
-		}
-	}
-	vhm_pit_acked(chip, false, acked & ~CASCADE);
-	return val;
-}
-
-void vhm_pic_write(struct vhm_irqchip *chip, u16 port, u8 val)
-{
-	int which = port_chip(port);
+	int irq, which = port >= 0x4d0 ? port & 1 : port >> 7 & 1;
 	struct kvm_pic_state *s = &chip->pic.pics[which];
 	u16 acked = 0;
 
 	scoped_guard(vhm_raw, &chip->pic.lock) {
-		if (port >= 0x4d0)
-			s->elcr = val & s->elcr_mask;
-		else if (port & 1)
-			vhm_pit_opened(chip, false, write_data(s, val) << which * 8);
-		else if (val & 0x10)
-			acked = start_init(s, val);
-		else if (val & 0x08)
-			write_ocw3(s, val);
-		else
-			acked = write_ocw2(s, val);
-		update(chip);
+		if (port >= 0x4d0 && in) {
+			*val = s->elcr;
+		} else if (port >= 0x4d0) {
+			s->elcr = *val & s->elcr_mask;
+		} else if (in && s->poll) {	/* "Poll Command": the read is the acknowledge */
+			s->poll = 0;
+			irq = acknowledge(chip, which, &acked);
+			*val = irq < 0 ? 0 : 0x80 | irq;
+			update(chip);
+		} else if (in) {
+			*val = port & 1 ? s->imr : s->read_reg_select ? s->isr : s->irr;
+		} else if (port & 1) {
+			vhm_pit_opened(chip, false, write_data(s, *val) << which * 8);
+		} else {
+			acked = write_command(s, *val) << which * 8;
+		}
+		if (!in)
+			update(chip);
 	}
-	vhm_pit_acked(chip, false, acked << which * 8 & ~CASCADE);
+	vhm_pit_acked(chip, false, acked & ~CASCADE);
 }
 
-/* ---- state -------------------------------------------------------------------------------- */
-
-void vhm_pic_get(struct vhm_irqchip *chip, int which, struct kvm_pic_state *s)
+void vhm_pic_state(struct vhm_irqchip *chip, u32 which, struct kvm_pic_state *s, bool set)
 {
-	guard(vhm_raw)(&chip->pic.lock);
-	*s = chip->pic.pics[which & 1];
-}
+	struct kvm_pic_state *mine = &chip->pic.pics[which & 1];
 
-void vhm_pic_set(struct vhm_irqchip *chip, int which, const struct kvm_pic_state *s)
-{
 	guard(vhm_raw)(&chip->pic.lock);
-	chip->pic.pics[which & 1] = *s;
+	if (set)
+		*mine = *s;
+	else
+		*s = *mine;
 	update(chip);
 }

@@ -42,18 +42,18 @@ static u32 ch_gate(const struct vhm_pit_channel *ch)
 }
 
 /* Clocks counted since the count was loaded, gaps excluded. */
-static u64 ch_ticks(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
+static u64 ch_ticks(const struct vhm_pit_channel *ch)
 {
-	u64 end = ch->stopped ? ch->stopped : chip->ops->now();
+	u64 end = ch->stopped ? ch->stopped : ktime_get_ns();
 	u64 start = ch->s.count_load_time;
 
 	return end > start ? mul_u64_u64_div_u64(end - start, PIT_HZ, NSEC_PER_SEC) : 0;
 }
 
-static u16 ch_value(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
+static u16 ch_value(const struct vhm_pit_channel *ch)
 {
 	u32 n = ch->s.count, half = (n + 1) / 2;
-	u64 d = ch_ticks(chip, ch);
+	u64 d = ch_ticks(ch);
 
 	switch (known_mode(ch->s.mode)) {
 	case 2:
@@ -65,10 +65,10 @@ static u16 ch_value(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
 	}
 }
 
-static bool ch_out(struct vhm_irqchip *chip, const struct vhm_pit_channel *ch)
+static bool ch_out(const struct vhm_pit_channel *ch)
 {
 	u32 n = ch->s.count, mode = known_mode(ch->s.mode);
-	u64 d = ch_ticks(chip, ch);
+	u64 d = ch_ticks(ch);
 
 	if (!ch->loaded || (mode && ch->stopped))
 		return mode != 0;
@@ -107,19 +107,21 @@ void vhm_pit_opened(struct vhm_irqchip *chip, bool ioapic, u32 pins)
 		atomic_set(&chip->pit.pending, 0);
 }
 
-static u64 pit_timer_fn(struct vhm_irq_timer *t)
+static enum hrtimer_restart pit_timer_fn(struct hrtimer *t)
 {
-	struct vhm_pit *pit = &t->chip->pit;
+	struct vhm_irqchip *chip = container_of(t, struct vhm_irqchip, pit.timer);
+	struct vhm_pit *pit = &chip->pit;
 	u64 n = 1;
 
 	if (pit->period) {
-		n += (t->chip->ops->now() - pit->expires) / pit->period;
+		n += (ktime_get_ns() - pit->expires) / pit->period;
 		pit->expires += n * pit->period;
+		hrtimer_set_expires(t, ns_to_ktime(pit->expires));
 	}
 	if (READ_ONCE(pit->reinject) && atomic_read(&pit->pending) < PIT_MAX_DEBT)
 		atomic_add(min_t(u64, n, PIT_MAX_DEBT), &pit->pending);
-	pulse(t->chip);
-	return pit->period ? pit->expires : 0;
+	pulse(chip);
+	return pit->period ? HRTIMER_RESTART : HRTIMER_NORESTART;
 }
 
 /* Channel 0 got a count or a new flag: start what its mode says. pit->lock. */
@@ -131,7 +133,7 @@ static void timer_restart(struct vhm_irqchip *chip)
 	u32 gate = ch_gate(ch);
 
 	lockdep_assert_held(&pit->lock);
-	chip->ops->timer_cancel(pit->timer);
+	hrtimer_cancel(&pit->timer);
 	atomic_set(&pit->pending, 0);
 	/* This gate is tied high: no edge of it ever comes. */
 	if (ch->s.mode == MODE_UNSET || gate == GATE_STARTS ||
@@ -141,7 +143,7 @@ static void timer_restart(struct vhm_irqchip *chip)
 		ns = max_t(u64, ns, VHM_TIMER_MIN_PERIOD);
 	pit->period = gate == GATE_PAUSES ? 0 : ns;
 	pit->expires = ch->s.count_load_time + ns;
-	chip->ops->timer_start(pit->timer, pit->expires);
+	hrtimer_start(&pit->timer, ns_to_ktime(pit->expires), HRTIMER_MODE_ABS_HARD);
 }
 
 /* ---- registers --------------------------------------------------------------------------- */
@@ -149,7 +151,7 @@ static void timer_restart(struct vhm_irqchip *chip)
 /* A whole count was written: 0 stands for 65536. pit->lock. */
 static void load(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u32 count)
 {
-	u64 now = chip->ops->now();
+	u64 now = ktime_get_ns();
 
 	ch->s.count = count && count <= 0x10000 ? count : 0x10000;
 	ch->s.count_load_time = now;
@@ -160,9 +162,9 @@ static void load(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u32 count
 }
 
 /* The gate of a channel moved. pit->lock. */
-static void set_gate(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, bool gate)
+static void set_gate(struct vhm_pit_channel *ch, bool gate)
 {
-	u64 now = chip->ops->now();
+	u64 now = ktime_get_ns();
 
 	if (!!ch->s.gate == gate)
 		return;
@@ -176,14 +178,14 @@ static void set_gate(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, bool 
 	}
 }
 
-static void latch(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, bool count, bool status)
+static void latch(struct vhm_pit_channel *ch, bool count, bool status)
 {
 	if (count && !ch->s.count_latched) {
-		ch->s.latched_count = ch_value(chip, ch);
+		ch->s.latched_count = ch_value(ch);
 		ch->s.count_latched = ch->s.rw_mode & 3;
 	}
 	if (status && !ch->s.status_latched) {
-		ch->s.status = ch_out(chip, ch) << 7 | (ch->loaded ? 0 : 0x40) |
+		ch->s.status = ch_out(ch) << 7 | (ch->loaded ? 0 : 0x40) |
 			       (ch->s.rw_mode & 3) << 4 | (ch->s.mode & 7) << 1 | (ch->s.bcd & 1);
 		ch->s.status_latched = 1;
 	}
@@ -199,7 +201,7 @@ static void write_control(struct vhm_irqchip *chip, u8 val)
 	if (val >= 0xc0) {			/* "Read-Back Command" */
 		for (i = 0; i < 3; i++)
 			if (val & 2 << i)
-				latch(chip, &ch[i], !(val & 0x20), !(val & 0x10));
+				latch(&ch[i], !(val & 0x20), !(val & 0x10));
 		return;
 	}
 	ch += val >> 6;
@@ -208,9 +210,9 @@ static void write_control(struct vhm_irqchip *chip, u8 val)
 	ch->s.bcd = val & 1;
 	ch->s.count_latched = ch->s.status_latched = 0;
 	ch->loaded = false;
-	ch->stopped = ch->s.count_load_time = chip->ops->now();
+	ch->stopped = ch->s.count_load_time = ktime_get_ns();
 	if (ch == chip->pit.ch)
-		chip->ops->timer_cancel(chip->pit.timer);
+		hrtimer_cancel(&chip->pit.timer);
 }
 
 static void write_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u8 val)
@@ -228,7 +230,7 @@ static void write_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch, u8
 	load(chip, ch, ch->s.write_state == RW_MSB ? val << 8 : val);
 }
 
-static u8 read_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch)
+static u8 read_count(struct vhm_pit_channel *ch)
 {
 	u8 latched = ch->s.count_latched, state = latched ? latched : ch->s.read_state;
 	u16 val;
@@ -237,7 +239,7 @@ static u8 read_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch)
 		ch->s.status_latched = 0;
 		return ch->s.status;
 	}
-	val = latched ? ch->s.latched_count : ch_value(chip, ch);
+	val = latched ? ch->s.latched_count : ch_value(ch);
 	if (latched)
 		ch->s.count_latched = state == RW_WORD ? RW_MSB : 0;
 	else if (state >= RW_WORD)
@@ -245,54 +247,52 @@ static u8 read_count(struct vhm_irqchip *chip, struct vhm_pit_channel *ch)
 	return state == RW_MSB || state == RW_WORD_MSB ? val >> 8 : val;
 }
 
-u8 vhm_pit_read(struct vhm_irqchip *chip, u16 port)
+void vhm_pit_pio(struct vhm_irqchip *chip, u16 port, bool in, u32 *val)
 {
 	struct vhm_pit *pit = &chip->pit;
+	struct vhm_pit_channel *ch = &pit->ch[port == 0x61 ? 2 : port & 3];
 
 	guard(vhm_raw)(&pit->lock);
-	if (port != 0x61)
-		return (port & 3) == 3 ? 0 : read_count(chip, &pit->ch[port & 3]);
-	/* Bit 4, DRAM refresh request, toggles about every 15 us. */
-	return (pit->ch[2].s.gate ? 1 : 0) | (pit->flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON ? 2 : 0) |
-	       (chip->ops->now() >> 14 & 1) << 4 | ch_out(chip, &pit->ch[2]) << 5;
-}
-
-void vhm_pit_write(struct vhm_irqchip *chip, u16 port, u8 val)
-{
-	struct vhm_pit *pit = &chip->pit;
-
-	guard(vhm_raw)(&pit->lock);
-	if (port == 0x61) {
+	if (port == 0x61 && in) {
+		/* Bit 4, DRAM refresh request, toggles about every 15 us. */
+		*val = (ch->s.gate ? 1 : 0) | (pit->flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON ? 2 : 0) |
+		       (ktime_get_ns() >> 14 & 1) << 4 | ch_out(ch) << 5;
+	} else if (port == 0x61) {
 		pit->flags = (pit->flags & ~KVM_PIT_FLAGS_SPEAKER_DATA_ON) |
-			     (val & 2 ? KVM_PIT_FLAGS_SPEAKER_DATA_ON : 0);
-		set_gate(chip, &pit->ch[2], val & 1);
-	} else if ((port & 3) == 3) {
-		write_control(chip, val);
+			     (*val & 2 ? KVM_PIT_FLAGS_SPEAKER_DATA_ON : 0);
+		set_gate(ch, *val & 1);
+	} else if ((port & 3) < 3 && in) {
+		*val = read_count(ch);
+	} else if ((port & 3) < 3) {
+		write_count(chip, ch, *val);
+	} else if (in) {
+		*val = 0;
 	} else {
-		write_count(chip, &pit->ch[port & 3], val);
+		write_control(chip, *val);
 	}
 }
 
 /* ---- life and state -------------------------------------------------------------------------- */
 
-int vhm_pit_create(struct vhm_irqchip *chip, struct vhm_irq_timer *timer, u32 flags)
+int vhm_pit_create(struct vhm_irqchip *chip, u32 flags)
 {
 	struct vhm_pit *pit = &chip->pit;
 	int i;
 
+	if (!chip->ops)
+		return -ENOENT;
 	if (chip->has_pit)
 		return -EEXIST;
 	if (flags & ~KVM_PIT_SPEAKER_DUMMY)
 		return -EINVAL;
 	raw_spin_lock_init(&pit->lock);
-	pit->timer = timer;
-	*timer = (struct vhm_irq_timer) { pit_timer_fn, NULL, chip };
+	vhm_hrtimer_setup(&pit->timer, pit_timer_fn);
 	pit->speaker = flags & KVM_PIT_SPEAKER_DUMMY;
 	pit->reinject = true;
 	for (i = 0; i < 3; i++)
 		pit->ch[i].s = (struct kvm_pit_channel_state) {
 			.mode = MODE_UNSET, .gate = i != 2, .count = 0x10000,
-			.count_load_time = chip->ops->now(),
+			.count_load_time = ktime_get_ns(),
 		};
 	/* All of the above first: pairs with is_pit(). */
 	smp_store_release(&chip->has_pit, true);
@@ -309,12 +309,14 @@ void vhm_pit_get(struct vhm_irqchip *chip, struct kvm_pit_state2 *s)
 		s->channels[i] = chip->pit.ch[i].s;
 }
 
-void vhm_pit_set(struct vhm_irqchip *chip, const struct kvm_pit_state2 *s)
+void vhm_pit_set(struct vhm_irqchip *chip, const struct kvm_pit_state2 *s, bool with_flags)
 {
 	int i;
 
 	guard(vhm_raw)(&chip->pit.lock);
-	chip->pit.flags = s->flags & (KVM_PIT_FLAGS_HPET_LEGACY | KVM_PIT_FLAGS_SPEAKER_DATA_ON);
+	if (with_flags)
+		chip->pit.flags = s->flags &
+				  (KVM_PIT_FLAGS_HPET_LEGACY | KVM_PIT_FLAGS_SPEAKER_DATA_ON);
 	/* Counting starts over: the times in the state are another host's. */
 	for (i = 0; i < 3; i++) {
 		chip->pit.ch[i].s = s->channels[i];

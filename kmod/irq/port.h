@@ -14,6 +14,7 @@
 #else
 #include <linux/bitmap.h>
 #include <linux/cleanup.h>
+#include <linux/hrtimer.h>
 #include <linux/kvm.h>
 #include <linux/math64.h>
 #include <linux/mm.h>

@@ -81,7 +81,7 @@ int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src, u32 icr, u32 d
 		l = READ_ONCE(chip->lapics[i]);
 		if (!l || !lapic_hw_enabled(l) || !match(l, src, icr, dest))
 			continue;
-		if ((icr & ICR_MODE) != DM_LOWEST)
+		if ((icr & ICR_MODE) != VHM_DM_LOWEST)
 			ret += vhm_lapic_accept(l, src, icr);
 		else if (lapic_sw_enabled(l) && (!best || better(l, best)))
 			best = l;
@@ -97,8 +97,8 @@ int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data)
 {
 	u32 icr = (data & 0x87ff) | (addr & 4 ? ICR_LOGICAL : 0) | ICR_ASSERT;
 
-	if (addr & 8 && (icr & ICR_MODE) == DM_FIXED)	/* redirection hint */
-		icr |= DM_LOWEST;
+	if (addr & 8 && (icr & ICR_MODE) == VHM_DM_FIXED)	/* redirection hint */
+		icr |= VHM_DM_LOWEST;
 	return vhm_irq_send(chip, NULL, icr, vhm_dest8(addr >> 12));
 }
 
@@ -214,26 +214,30 @@ void vhm_irqchip_destroy(struct vhm_irqchip *chip)
 	kvfree(rcu_dereference_protected(chip->routing, true));
 }
 
-static bool is_pit(struct vhm_irqchip *chip, u16 port)
-{
-	/* What creation published is seen: pairs with vhm_pit_create(). */
-	return ((port & ~3) == 0x40 || port == 0x61) && smp_load_acquire(&chip->has_pit) &&
-	       (port != 0x61 || chip->pit.speaker);
-}
-
 bool vhm_irqchip_pio(struct vhm_irqchip *chip, u16 port, u32 size, bool in, u32 *val)
 {
-	if (is_pit(chip, port)) {
-		if (in)
-			*val = vhm_pit_read(chip, port);
-		else
-			vhm_pit_write(chip, port, *val);
-	} else if ((port & ~0x81) != 0x20 && (port & ~1) != 0x4d0) {	/* nor the PICs */
-		return false;
-	} else if (in) {
-		*val = size == 1 ? vhm_pic_read(chip, port) : 0;
-	} else if (size == 1) {
-		vhm_pic_write(chip, port, *val);
+	if ((port & ~0x81) == 0x20 || (port & ~1) == 0x4d0) {
+		if (size == 1)
+			vhm_pic_pio(chip, port, in, val);
+		else if (in)
+			*val = 0;
+		return true;
 	}
+	/* What creation published is seen: pairs with vhm_pit_create(). */
+	if (((port & ~3) != 0x40 && port != 0x61) || !smp_load_acquire(&chip->has_pit) ||
+	    (port == 0x61 && !chip->pit.speaker))
+		return false;
+	vhm_pit_pio(chip, port, in, val);
 	return true;
+}
+
+int vhm_irqchip_state(struct vhm_irqchip *chip, struct kvm_irqchip *s, bool set)
+{
+	if (s->chip_id > KVM_IRQCHIP_IOAPIC)
+		return -EINVAL;
+	if (s->chip_id == KVM_IRQCHIP_IOAPIC)
+		vhm_ioapic_state(chip, &s->chip.ioapic, set);
+	else
+		vhm_pic_state(chip, s->chip_id, &s->chip.pic, set);
+	return 0;
 }

@@ -22,46 +22,33 @@ static const struct vhm_memslot *slot_for(struct vhm_vm *vm, u64 gpa, bool write
 	return slot && write && (slot->flags & KVM_MEM_READONLY) ? NULL : slot;
 }
 
-/* Page by page. */
-static int access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len, bool write)
+int vhm_gpa_access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len, bool write,
+		   bool nofault)
 {
-	while (len) {
-		unsigned int n = min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gpa));
-		const struct vhm_memslot *slot = slot_for(vm, gpa, write);
+	unsigned long n, left;
 
-		if (!slot || (write ? __copy_to_user_inatomic(vhm_slot_hva(slot, gpa), buf, n) :
-				      __copy_from_user_inatomic(buf, vhm_slot_hva(slot, gpa), n)))
+	for (; len; gpa += n, buf += n, len -= n) {
+		const struct vhm_memslot *slot = slot_for(vm, gpa, write);
+		void __user *hva;
+
+		if (!slot)
+			return -EFAULT;
+		n = min_t(unsigned long, len, PAGE_SIZE - offset_in_page(gpa));
+		hva = vhm_slot_hva(slot, gpa);
+		if (nofault)
+			pagefault_disable();
+		else
+			might_fault();
+		left = write ? __copy_to_user_inatomic(hva, buf, n) :
+			       __copy_from_user_inatomic(buf, hva, n);
+		if (nofault)
+			pagefault_enable();
+		if (left)
 			return -EFAULT;
 		if (write)
 			vhm_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
-		gpa += n;
-		buf += n;
-		len -= n;
 	}
 	return 0;
-}
-
-int vhm_gpa_read(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
-{
-	might_fault();
-	return access(vm, gpa, buf, len, false);
-}
-
-int vhm_gpa_write(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len)
-{
-	might_fault();
-	return access(vm, gpa, (void *)buf, len, true);
-}
-
-static noinline int access_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len,
-				   bool write)
-{
-	int r;
-
-	pagefault_disable();
-	r = access(vm, gpa, buf, len, write);
-	pagefault_enable();
-	return r;
 }
 
 int vhm_gpa_read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
@@ -73,7 +60,7 @@ int vhm_gpa_read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len
 
 	/* 16 bytes of code are read at many exits */
 	if (unlikely(len != 16 || offset_in_page(gpa) > PAGE_SIZE - 16))
-		return access_nofault(vm, gpa, buf, len, false);
+		return vhm_gpa_access(vm, gpa, buf, len, false, true);
 	slot = vhm_slots_find(rcu_dereference_raw(vm->mem.slots), gpa >> PAGE_SHIFT);
 	if (!slot)
 		return r;
@@ -90,43 +77,20 @@ out:
 	return r;
 }
 
-int vhm_gpa_write_nofault(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len)
-{
-	return access_nofault(vm, gpa, (void *)buf, len, true);
-}
-
-/* 0 exchanged, 1 differed, -EFAULT; *old is what was found. */
-#define CMPXCHG_USER(type, hva, old, new, label) ({			\
-	type __found = *(old);						\
-	int __r = __try_cmpxchg_user((type __user *)(hva), &__found,	\
-				     (type)(new), label);		\
-	*(old) = __found;						\
-	__r; })
-
-static int cmpxchg_hva(void __user *hva, u64 *old, u64 new, unsigned int size)
-{
-	switch (size) {
-	case 1:
-		return CMPXCHG_USER(u8, hva, old, new, fault1);
-	case 2:
-		return CMPXCHG_USER(u16, hva, old, new, fault2);
-	case 4:
-		return CMPXCHG_USER(u32, hva, old, new, fault4);
-	case 8:
-		return CMPXCHG_USER(u64, hva, old, new, fault8);
-	default:
-		return -EFAULT;
-	}
-}
+/* 0 exchanged, 1 differed, -EFAULT; the low n bits of *old are what was found. */
+#define CMPXCHG_USER(n) __try_cmpxchg_user((u##n __user *)hva, (u##n *)old, (u##n)new, fault##n)
 
 int vhm_gpa_cmpxchg(struct vhm_vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size)
 {
 	const struct vhm_memslot *slot = slot_for(vm, gpa, true);
+	void __user *hva;
 	int r;
 
 	if (!slot || (gpa & (size - 1)))
 		return -EFAULT;
-	r = cmpxchg_hva(vhm_slot_hva(slot, gpa), old, new, size);
+	hva = vhm_slot_hva(slot, gpa);
+	r = size == 8 ? CMPXCHG_USER(64) : size == 4 ? CMPXCHG_USER(32) :
+	    size == 2 ? CMPXCHG_USER(16) : CMPXCHG_USER(8);
 	if (!r)
 		vhm_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
 	return r;

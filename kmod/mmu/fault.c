@@ -78,12 +78,6 @@ static int best_level(struct vhm_vm *vm, const struct vhm_memslot *slot, u64 gfn
 	return max(level, 1);
 }
 
-static bool must_retry(const struct vhm_mem *mem, unsigned long seq, unsigned long hva)
-{
-	return mem->invalidate_seq != seq ||
-		(mem->invalidating && hva >= mem->inv_start && hva < mem->inv_end);
-}
-
 static int map_backing(struct vhm_vcpu *vcpu, const struct vhm_memslot *slot,
 		       const struct vhm_leaf *leaf, unsigned long hva, unsigned long seq)
 {
@@ -91,7 +85,9 @@ static int map_backing(struct vhm_vcpu *vcpu, const struct vhm_memslot *slot,
 	int r = 0;
 
 	read_lock(&mem->lock);
-	if (!must_retry(mem, seq, hva)) {
+	/* else the backing may be another by now: the guest faults again */
+	if (mem->invalidate_seq == seq &&
+	    !(mem->invalidating && hva >= mem->inv_start && hva < mem->inv_end)) {
 		r = vhm_pt_install(mem, &vcpu->pt_cache, leaf);
 		if (!r && leaf->write)
 			vhm_slot_mark_dirty(slot, leaf->gfn);

@@ -20,8 +20,6 @@
 #define MAX_SLOT_PAGES	((1ul << 31) - 1)	/* KVM's limit of one slot */
 #define ZAP_CHUNK	(1ull << 18)		/* frames (1 GiB) per hold of the lock */
 
-static struct vhm_slots no_slots;
-
 static struct vhm_slots *slots_of(struct vhm_vm *vm)
 {
 	return srcu_dereference_check(vm->mem.slots, &vm->srcu, irqs_disabled() ||
@@ -37,27 +35,30 @@ const struct vhm_memslot *vhm_slot_find(struct vhm_vm *vm, u64 gfn)
 
 int vhm_mem_init(struct vhm_vm *vm)
 {
+	struct vhm_slots *none = kvzalloc(sizeof(*none), GFP_KERNEL_ACCOUNT);
+	void *root = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	struct vhm_mem *mem = &vm->mem;
-	int r;
+	int r = -ENOMEM;
 
 	mutex_init(&mem->slots_lock);
 	rwlock_init(&mem->lock);
-	RCU_INIT_POINTER(mem->slots, &no_slots);
+	RCU_INIT_POINTER(mem->slots, none);
 	mem->fmt = vhm_ops->pte_fmt;
 	mem->root_level = mem->fmt->levels + (mem->fmt->host_la57 && pgtable_l5_enabled());
-	r = vhm_pt_init(mem);
-	if (r)
-		return r;
-	r = vhm_notifier_start(vm);
-	if (r)
-		vhm_pt_destroy(mem);
+	mem->root_pa = __pa(root);
+	mem->notifier.ops = &vhm_notifier_ops;
+	if (none && root)
+		r = mmu_notifier_register(&mem->notifier, vm->mm);
+	if (r) {
+		free_page((unsigned long)root);
+		kvfree(none);
+	}
 	return r;
 }
 
-static void free_slots(struct vhm_slots *s)
+void vhm_mem_stop(struct vhm_vm *vm)
 {
-	if (s != &no_slots)
-		kvfree(s);
+	mmu_notifier_unregister(&vm->mem.notifier, vm->mm);
 }
 
 void vhm_mem_destroy(struct vhm_vm *vm)
@@ -65,10 +66,9 @@ void vhm_mem_destroy(struct vhm_vm *vm)
 	struct vhm_slots *s = rcu_dereference_protected(vm->mem.slots, true);
 	u32 i;
 
-	vhm_mem_stop(vm);
 	for (i = 0; i < s->n; i++)
 		kvfree(s->slot[i].dirty_bitmap);
-	free_slots(s);
+	kvfree(s);
 	vhm_pt_destroy(&vm->mem);
 }
 
@@ -86,7 +86,7 @@ static int replace(struct vhm_vm *vm, u32 id, const struct vhm_memslot *add)
 	rcu_assign_pointer(vm->mem.slots, new);
 	synchronize_srcu_expedited(&vm->srcu);
 	vhm_sections_wait(vm);
-	free_slots(old);
+	kvfree(old);
 	return 0;
 }
 
@@ -114,22 +114,18 @@ static int change_slot(struct vhm_vm *vm, u32 id, const struct vhm_memslot *old,
 }
 
 /* What can be told from the request alone. */
-static int check_region(const struct kvm_userspace_memory_region *r)
+static bool region_ok(const struct kvm_userspace_memory_region *r)
 {
 	u64 all = r->guest_phys_addr | r->memory_size | r->userspace_addr;
 	u64 last = r->guest_phys_addr + r->memory_size - 1;
 
 	/* slot has the address space in its upper half; there is only one */
-	if (r->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY) ||
-	    r->slot >= VHM_MAX_SLOTS || (all & ~PAGE_MASK) ||
-	    !access_ok((void __user *)r->userspace_addr, r->memory_size))
-		return -EINVAL;
-	if (!r->memory_size)
-		return 0;
-	if (r->memory_size >> PAGE_SHIFT > MAX_SLOT_PAGES ||
-	    last < r->guest_phys_addr || last >> vhm_caps.maxphyaddr)
-		return -EINVAL;
-	return 0;
+	return !(r->flags & ~(KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)) &&
+	       r->slot < VHM_MAX_SLOTS && !(all & ~PAGE_MASK) &&
+	       access_ok((void __user *)r->userspace_addr, r->memory_size) &&
+	       (!r->memory_size ||
+		(r->memory_size >> PAGE_SHIFT <= MAX_SLOT_PAGES && last >= r->guest_phys_addr &&
+		 !(last >> vhm_caps.maxphyaddr)));
 }
 
 static const struct vhm_memslot *slot_by_id(const struct vhm_slots *s, u32 id)
@@ -155,13 +151,11 @@ static int set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_regio
 
 	if (!new.npages)
 		return found ? change_slot(vm, r->slot, &old, NULL) : -EINVAL;
-	if (found) {
-		if (new.hva != old.hva || new.npages != old.npages ||
-		    ((new.flags ^ old.flags) & KVM_MEM_READONLY))
-			return -EINVAL;
-		if (new.gfn == old.gfn && new.flags == old.flags)
-			return 0;
-	}
+	if (found && (new.hva != old.hva || new.npages != old.npages ||
+		      ((new.flags ^ old.flags) & KVM_MEM_READONLY)))
+		return -EINVAL;
+	if (found && new.gfn == old.gfn && new.flags == old.flags)
+		return 0;
 	if (vhm_slots_overlap(slots_of(vm), new.id, new.gfn, new.npages))
 		return -EEXIST;
 	if (new.flags & KVM_MEM_LOG_DIRTY_PAGES) {
@@ -178,53 +172,37 @@ static int set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_regio
 
 int vhm_mem_set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_region *r)
 {
-	int ret = check_region(r);
-
-	if (ret)
-		return ret;
-	mutex_lock(&vm->mem.slots_lock);
-	ret = set_region(vm, r);
-	mutex_unlock(&vm->mem.slots_lock);
-	return ret;
+	guard(mutex)(&vm->mem.slots_lock);
+	return region_ok(r) ? set_region(vm, r) : -EINVAL;
 }
 
 /* ---- dirty log ----------------------------------------------------------------- */
 
-/* Take n words of the bitmap from word w on; write-protect what they name. */
-static bool take_words(struct vhm_mem *mem, const struct vhm_memslot *slot,
-		       unsigned long *buf, unsigned long w, unsigned long n)
-{
-	u64 base = slot->gfn + w * BITS_PER_LONG;
-	unsigned long i, b, e;
-	bool hit = false;
-
-	for (i = 0; i < n; i++)
-		buf[i] = READ_ONCE(slot->dirty_bitmap[w + i]) ?
-			xchg(&slot->dirty_bitmap[w + i], 0) : 0;
-	write_lock(&mem->lock);
-	for_each_set_bitrange(b, e, buf, n * BITS_PER_LONG)
-		hit |= vhm_pt_range(mem, VHM_PT_PROTECT, base + b, base + e, NULL);
-	write_unlock(&mem->lock);
-	return hit;
-}
-
 /*
- * A frame is logged after the entry that lets the guest write to it was made,
- * and the bits are taken before entries are protected: a write is in this log
- * or in the next. One flush at the end, before userspace looks at the memory.
+ * Take the bitmap page by page and write-protect what it names. A frame is logged
+ * after the entry that lets the guest write to it was made, and the bits are taken
+ * before entries are protected: a write is in this log or in the next. One flush at
+ * the end, before userspace looks at the memory.
  */
 static int dirty_log(struct vhm_vm *vm, const struct vhm_memslot *slot, void __user *to)
 {
-	unsigned long words = BITS_TO_LONGS(slot->npages), w, n;
-	unsigned long *buf = (void *)__get_free_page(GFP_KERNEL);
+	unsigned long words = BITS_TO_LONGS(slot->npages), w, n, i, b, e;
+	unsigned long *buf = (void *)__get_free_page(GFP_KERNEL), *map = slot->dirty_bitmap;
 	bool hit = false;
 	int r = 0;
 
 	if (!buf)
 		return -ENOMEM;
 	for (w = 0; w < words && !r; w += n) {
+		u64 base = slot->gfn + w * BITS_PER_LONG;
+
 		n = min(words - w, PAGE_SIZE / sizeof(long));
-		hit |= take_words(&vm->mem, slot, buf, w, n);
+		for (i = 0; i < n; i++)
+			buf[i] = READ_ONCE(map[w + i]) ? xchg(&map[w + i], 0) : 0;
+		write_lock(&vm->mem.lock);
+		for_each_set_bitrange(b, e, buf, n * BITS_PER_LONG)
+			hit |= vhm_pt_range(&vm->mem, VHM_PT_PROTECT, base + b, base + e, NULL);
+		write_unlock(&vm->mem.lock);
 		if (copy_to_user(to + w * sizeof(long), buf, n * sizeof(long)))
 			r = -EFAULT;
 		cond_resched();
@@ -238,14 +216,10 @@ static int dirty_log(struct vhm_vm *vm, const struct vhm_memslot *slot, void __u
 int vhm_mem_dirty_log(struct vhm_vm *vm, struct kvm_dirty_log *log)
 {
 	const struct vhm_memslot *slot;
-	int r = -ENOENT;
 
 	if (log->slot >= VHM_MAX_SLOTS)
 		return -EINVAL;
-	mutex_lock(&vm->mem.slots_lock);
+	guard(mutex)(&vm->mem.slots_lock);
 	slot = slot_by_id(slots_of(vm), log->slot);
-	if (slot && slot->dirty_bitmap)
-		r = dirty_log(vm, slot, log->dirty_bitmap);
-	mutex_unlock(&vm->mem.slots_lock);
-	return r;
+	return slot && slot->dirty_bitmap ? dirty_log(vm, slot, log->dirty_bitmap) : -ENOENT;
 }

@@ -11,8 +11,6 @@
 
 #include <linux/mmu_notifier.h>
 #include <linux/kvm.h>
-#include <linux/spinlock.h>
-#include <linux/types.h>
 
 struct vhm_vm;
 struct vhm_vcpu;
@@ -54,7 +52,6 @@ struct vhm_mem {
 	int invalidating;		/* ranges being dropped, under lock for writing */
 	unsigned long inv_start, inv_end;	/* their hull (hva), under lock for writing */
 	struct mmu_notifier notifier;
-	bool notifier_on;
 };
 
 /* Spare table pages, filled with sleeping allowed, used under mem->lock. */
@@ -81,7 +78,7 @@ struct vhm_pte_fmt {
 	u64 wb, uc;		/* memory types: RAM, device */
 	u64 pa;			/* the address bits */
 };
-extern const struct vhm_pte_fmt vhm_fmt_npt;
+extern const struct vhm_pte_fmt vhm_fmt_npt, vhm_fmt_ept;
 
 /* vhm_mmu_fault() beyond enum vhm_next and -errno: no memory there. */
 #define VHM_FAULT_MMIO	16
@@ -93,7 +90,7 @@ int vhm_mem_init(struct vhm_vm *vm);
  * Before the vCPUs are freed: notifiers flush their TLBs.
  */
 void vhm_mem_stop(struct vhm_vm *vm);
-/** vhm_mem_destroy: frees all; stops first when that was not done. Process. */
+/** vhm_mem_destroy: frees all, after vhm_mem_stop(). Process. */
 void vhm_mem_destroy(struct vhm_vm *vm);
 
 /**
@@ -129,10 +126,21 @@ const struct vhm_memslot *vhm_slot_find(struct vhm_vm *vm, u64 gfn);
  * section. 0, or -EFAULT (no slot, read-only slot, VMM mapping absent).
  * Writes mark the dirty log.
  */
-int vhm_gpa_read(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len);
-int vhm_gpa_write(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len);
+int vhm_gpa_access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len, bool write,
+		   bool nofault);
+/** vhm_gpa_read_nofault: the same; fast for 16 bytes. */
 int vhm_gpa_read_nofault(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len);
-int vhm_gpa_write_nofault(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len);
+
+static inline int vhm_gpa_read(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
+{
+	return vhm_gpa_access(vm, gpa, buf, len, false, false);
+}
+
+static inline int vhm_gpa_write(struct vhm_vm *vm, u64 gpa, const void *buf, unsigned int len)
+{
+	return vhm_gpa_access(vm, gpa, (void *)buf, len, true, false);
+}
+
 /**
  * vhm_gpa_cmpxchg: atomic compare and exchange of 1,2,4,8 bytes, naturally
  * aligned, on RAM. 0 exchanged, 1 differed (*old updated), -EFAULT.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The entry format of AMD nested paging.
+ * The entry format of nested page tables (NPT).
  *
  * It is that of the host's own long-mode tables (APM volume 2, "Nested
  * Paging"). The guest's accesses count as user accesses, so the user bit is
@@ -15,13 +15,7 @@
 
 #include "vhm.h"
 
-#define NPT_P	BIT_ULL(0)
-#define NPT_W	BIT_ULL(1)
-#define NPT_U	BIT_ULL(2)
-#define NPT_A	BIT_ULL(5)
-#define NPT_D	BIT_ULL(6)
-#define NPT_PS	BIT_ULL(7)
-#define NPT_NX	BIT_ULL(63)
+enum { NPT_P = 1, NPT_W = 2, NPT_U = 4, NPT_A = 0x20, NPT_D = 0x40, NPT_PS = 0x80 };
 
 const struct vhm_pte_fmt vhm_fmt_npt = {
 	.levels = 4,
@@ -33,6 +27,6 @@ const struct vhm_pte_fmt vhm_fmt_npt = {
 	.write = NPT_W,
 	.dirty = NPT_D,
 	.accessed = NPT_A,
-	.noexec = NPT_NX,
+	.noexec = BIT_ULL(63),
 	.pa = GENMASK_ULL(51, 12),
 };

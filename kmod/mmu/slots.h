@@ -10,22 +10,6 @@
 
 #include "vhm.h"
 
-/** vhm_slots_pos: number of slots that begin at or below gfn. */
-static inline u32 vhm_slots_pos(const struct vhm_slots *s, u64 gfn)
-{
-	u32 lo = 0, hi = s->n;
-
-	while (lo < hi) {
-		u32 mid = (lo + hi) / 2;
-
-		if (s->slot[mid].gfn <= gfn)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static inline bool vhm_slot_has(const struct vhm_memslot *m, u64 gfn)
 {
 	return gfn - m->gfn < m->npages;
@@ -34,15 +18,22 @@ static inline bool vhm_slot_has(const struct vhm_memslot *m, u64 gfn)
 /** vhm_slots_find: the slot that holds gfn, or NULL. */
 static inline struct vhm_memslot *vhm_slots_find(struct vhm_slots *s, u64 gfn)
 {
-	u32 i = READ_ONCE(s->hint);
+	u32 lo = 0, hi = s->n, i = READ_ONCE(s->hint);
 
-	if (i < s->n && vhm_slot_has(&s->slot[i], gfn))
+	if (i < hi && vhm_slot_has(&s->slot[i], gfn))
 		return &s->slot[i];
-	i = vhm_slots_pos(s, gfn);
-	if (!i || !vhm_slot_has(&s->slot[i - 1], gfn))
-		return NULL;
-	WRITE_ONCE(s->hint, i - 1);
-	return &s->slot[i - 1];
+	while (lo < hi) {
+		i = (lo + hi) / 2;
+		if (vhm_slot_has(&s->slot[i], gfn)) {
+			WRITE_ONCE(s->hint, i);
+			return &s->slot[i];
+		}
+		if (s->slot[i].gfn < gfn)
+			lo = i + 1;
+		else
+			hi = i;
+	}
+	return NULL;
 }
 
 static inline void __user *vhm_slot_hva(const struct vhm_memslot *m, u64 gpa)
@@ -76,39 +67,31 @@ fault:
 /** vhm_slots_overlap: does a slot other than id lie in [gfn, gfn + npages)? */
 static inline bool vhm_slots_overlap(const struct vhm_slots *s, u32 id, u64 gfn, u64 npages)
 {
-	u32 i = vhm_slots_pos(s, gfn + npages - 1);
+	const struct vhm_memslot *m;
 
-	/* sorted and disjoint: leftwards until one ends before gfn */
-	while (i--) {
-		if (s->slot[i].gfn + s->slot[i].npages <= gfn)
-			return false;
-		if (s->slot[i].id != id)
+	for (m = s->slot; m < s->slot + s->n; m++)
+		if (m->id != id && m->gfn < gfn + npages && gfn < m->gfn + m->npages)
 			return true;
-	}
 	return false;
 }
 
 /**
- * vhm_slots_change: dst becomes src without slot id, with add put in order
- * when given. dst has room for src->n + 1.
+ * vhm_slots_change: dst, all zero, becomes src without slot id, with add put in
+ * order when given. dst has room for src->n + 1.
  */
 static inline void vhm_slots_change(struct vhm_slots *dst, const struct vhm_slots *src,
 				    u32 id, const struct vhm_memslot *add)
 {
 	u32 i;
 
-	dst->n = 0;
-	for (i = 0; i < src->n; i++) {
-		if (src->slot[i].id == id)
-			continue;
-		if (add && add->gfn < src->slot[i].gfn) {
-			dst->slot[dst->n++] = *add;
-			add = NULL;
-		}
-		dst->slot[dst->n++] = src->slot[i];
+	for (i = 0; i < src->n; i++)
+		if (src->slot[i].id != id)
+			dst->slot[dst->n++] = src->slot[i];
+	if (add) {
+		for (i = dst->n++; i && dst->slot[i - 1].gfn > add->gfn; i--)
+			dst->slot[i] = dst->slot[i - 1];
+		dst->slot[i] = *add;
 	}
-	if (add)
-		dst->slot[dst->n++] = *add;
 }
 
 #endif

@@ -10,7 +10,7 @@
  * at any time, so every change to a live entry is one atomic instruction.
  *
  * A table page taken out may still be walked by a CPU until its TLB is flushed:
- * its contents are left alone and it is freed only after that.
+ * it is freed only after that. Until then it is empty and leads nowhere.
  */
 #include <linux/atomic.h>
 #include <linux/gfp.h>
@@ -50,16 +50,6 @@ static u64 make_leaf(const struct vhm_pte_fmt *fmt, const struct vhm_leaf *l, in
 	return pte;
 }
 
-int vhm_pt_init(struct vhm_mem *mem)
-{
-	void *root = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-
-	if (!root)
-		return -ENOMEM;
-	mem->root_pa = __pa(root);
-	return 0;
-}
-
 void vhm_pt_destroy(struct vhm_mem *mem)
 {
 	LIST_HEAD(freed);
@@ -95,18 +85,14 @@ static int meet_leaf(const struct vhm_pte_fmt *fmt, u64 *e, u64 old, int level,
 		     const struct vhm_leaf *l)
 {
 	u64 mask = vhm_level_pages(level) - 1;
-	u64 seen;
 
 	if ((old & fmt->pa) >> PAGE_SHIFT != (l->pfn & ~mask) ||
 	    ((l->gfn ^ l->pfn) & mask))
 		return -EEXIST;
-	while (l->write && !(old & fmt->write)) {
+	if (l->write && !(old & fmt->write)) {
 		if (level > l->level)
 			return -EEXIST;
-		seen = cmpxchg64(e, old, old | fmt->write | fmt->dirty);
-		if (seen == old)
-			break;
-		old = seen;
+		atomic64_or(fmt->write | fmt->dirty, (atomic64_t *)e);
 	}
 	return 0;
 }
@@ -148,55 +134,22 @@ int vhm_pt_install(struct vhm_mem *mem, struct vhm_pt_cache *cache,
 
 /* ---- ranges ---------------------------------------------------------------- */
 
-struct pt_range {
-	const struct vhm_pte_fmt *fmt;
-	enum vhm_pt_op op;
-	struct list_head *freed;
-};
-
-static void collect(struct pt_range *r, u64 *table, int level)
+static bool leaf_op(const struct vhm_pte_fmt *fmt, enum vhm_pt_op op, u64 *e, int level)
 {
-	int i;
+	u64 bits = *e & (op == VHM_PT_PROTECT ? fmt->write : fmt->accessed);
 
-	for (i = 0; level > 1 && i < 512; i++) {
-		u64 pte = READ_ONCE(table[i]);
-
-		if ((pte & r->fmt->present) && !is_leaf(r->fmt, pte, level))
-			collect(r, table_of(r->fmt, pte), level - 1);
-	}
-	list_add(&virt_to_page(table)->lru, r->freed);
-}
-
-/* Clear bits that hardware or an installer may set beside us. */
-static void clear_bits_of(u64 *e, u64 old, u64 bits)
-{
-	for (;;) {
-		u64 seen = cmpxchg64(e, old, old & ~bits);
-
-		if (seen == old)
-			return;
-		old = seen;
-	}
-}
-
-static bool leaf_op(struct pt_range *r, u64 *e, u64 old, int level)
-{
-	u64 young = old & r->fmt->accessed;
-
-	if (r->op == VHM_PT_ZAP || (r->op == VHM_PT_PROTECT && level > 1)) {
-		xchg(e, 0);
+	if (op == VHM_PT_ZAP || (op == VHM_PT_PROTECT && level > 1)) {
+		WRITE_ONCE(*e, 0);
 		return true;
 	}
-	if (r->op == VHM_PT_TEST_YOUNG)
-		return young;
-	young = r->op == VHM_PT_PROTECT ? old & r->fmt->write : young;
-	if (young)
-		clear_bits_of(e, old, young);
-	return young;
+	if (bits && op != VHM_PT_TEST_YOUNG)
+		atomic64_andnot(bits, (atomic64_t *)e);
+	return bits;
 }
 
 /* Depth is bounded by the five levels. */
-static bool range_level(struct pt_range *r, u64 *table, int level, u64 start, u64 end)
+static bool range_level(const struct vhm_pte_fmt *fmt, enum vhm_pt_op op, u64 *table, int level,
+			u64 start, u64 end, struct list_head *freed)
 {
 	u64 span = vhm_level_pages(level), gfn, next;
 	bool hit = false;
@@ -206,16 +159,17 @@ static bool range_level(struct pt_range *r, u64 *table, int level, u64 start, u6
 		u64 old = READ_ONCE(*e);
 
 		next = min(end, (gfn | (span - 1)) + 1);
-		if (!(old & r->fmt->present))
+		if (!(old & fmt->present))
 			continue;
-		if (is_leaf(r->fmt, old, level)) {
-			hit |= leaf_op(r, e, old, level);
-		} else if (r->op == VHM_PT_ZAP && next - gfn == span) {
-			xchg(e, 0);
-			collect(r, table_of(r->fmt, old), level - 1);
+		if (is_leaf(fmt, old, level)) {
+			hit |= leaf_op(fmt, op, e, level);
+			continue;
+		}
+		hit |= range_level(fmt, op, table_of(fmt, old), level - 1, gfn, next, freed);
+		if (op == VHM_PT_ZAP && next - gfn == span) {
+			WRITE_ONCE(*e, 0);
+			list_add(&virt_to_page(table_of(fmt, old))->lru, freed);
 			hit = true;
-		} else {
-			hit |= range_level(r, table_of(r->fmt, old), level - 1, gfn, next);
 		}
 	}
 	return hit;
@@ -224,11 +178,9 @@ static bool range_level(struct pt_range *r, u64 *table, int level, u64 start, u6
 bool vhm_pt_range(struct vhm_mem *mem, enum vhm_pt_op op, u64 start, u64 end,
 		  struct list_head *freed)
 {
-	struct pt_range r = { .fmt = mem->fmt, .op = op, .freed = freed };
-
 	/* slots lie below this, see vhm_mem_set_region() */
 	end = min(end, vhm_level_pages(mem->root_level + 1));
-	return range_level(&r, __va(mem->root_pa), mem->root_level, start, end);
+	return range_level(mem->fmt, op, __va(mem->root_pa), mem->root_level, start, end, freed);
 }
 
 void vhm_pt_free_list(struct list_head *freed)

@@ -24,11 +24,7 @@ struct vhm_leaf {
 	bool write, exec, uncached;
 };
 
-/**
- * vhm_pt_init: allocate the root. Process. -ENOMEM.
- * vhm_pt_destroy: free what is left; nobody else knows the tables any more.
- */
-int vhm_pt_init(struct vhm_mem *mem);
+/** vhm_pt_destroy: free what is left, the root too; nobody else knows the tables. */
 void vhm_pt_destroy(struct vhm_mem *mem);
 
 /**
@@ -73,12 +69,12 @@ static inline void vhm_slot_mark_dirty(const struct vhm_memslot *slot, u64 gfn)
 }
 
 /**
- * vhm_flush_range: vhm_pt_range() with all that belongs to it, the TLB flush
- * included. No spinlock held.
+ * vhm_flush_range: vhm_pt_range() with all that belongs to it: lock, TLB flush
+ * (not for the YOUNG ones), freeing. No spinlock held.
  */
-void vhm_flush_range(struct vhm_vm *vm, enum vhm_pt_op op, u64 start, u64 end);
+bool vhm_flush_range(struct vhm_vm *vm, enum vhm_pt_op op, u64 start, u64 end);
 
-/** vhm_notifier_start: follow vm->mm from now on. Process. -EINTR, -ENOMEM. */
-int vhm_notifier_start(struct vhm_vm *vm);
+/* notifier.c: what follows vm->mm */
+extern const struct mmu_notifier_ops vhm_notifier_ops;
 
 #endif

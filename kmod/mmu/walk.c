@@ -12,35 +12,19 @@
 #include <linux/bits.h>
 #include <linux/mm.h>
 #include <linux/uaccess.h>
+#include <asm/processor-flags.h>
 
 #include "vhm.h"
 #include "slots.h"
 
-#define CR0_WP		BIT_ULL(16)
-#define CR0_PG		BIT_ULL(31)
-#define CR4_PSE		BIT_ULL(4)
-#define CR4_PAE		BIT_ULL(5)
-#define CR4_LA57	BIT_ULL(12)
-#define CR4_SMEP	BIT_ULL(20)
-#define CR4_SMAP	BIT_ULL(21)
-#define EFER_LONG	BIT_ULL(10)	/* LMA */
-#define EFER_NXE	BIT_ULL(11)
-#define RFLAGS_AC	BIT_ULL(18)
+enum { LMA = BIT(10), NXE = BIT(11) };	/* of EFER */
 
-#define PT_P		BIT_ULL(0)
-#define PT_W		BIT_ULL(1)
-#define PT_U		BIT_ULL(2)
-#define PT_A		BIT_ULL(5)
-#define PT_D		BIT_ULL(6)
-#define PT_PS		BIT_ULL(7)
+enum { PT_P = 1, PT_W = 2, PT_U = 4, PT_A = 0x20, PT_D = 0x40, PT_PS = 0x80 };
 #define PT_XD		BIT_ULL(63)
 #define PT_ADDR		GENMASK_ULL(51, 12)
 
-#define PF_P		BIT(0)
-#define PF_W		BIT(1)
-#define PF_U		BIT(2)
-#define PF_RSVD		BIT(3)
-#define PF_I		BIT(4)
+/* bits of a page fault's error code */
+enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
 
 #define MAX_TRIES	64	/* other vCPUs changing the same entries under us */
 #define AGAIN		2
@@ -63,20 +47,18 @@ struct mode {
 #define LEVEL_2M	{ 21, PT_PS, { 0, GENMASK_ULL(20, 13) } }	/* bit 12 is PAT */
 #define LEVEL_1G	{ 30, PT_PS, { 0, GENMASK_ULL(29, 13) } }
 #define LEVEL_4		{ 39, 0, { PT_PS } }
-#define LEVEL_5		{ 48, 0, { PT_PS } }
 #define LEVEL_PDPTE	{ 30, 0, { PT_XD | GENMASK_ULL(8, 5) | PT_W | PT_U }, PT_A | PT_W | PT_U }
-#define LEVEL_32	{ SHIFT_4M }
-#define LEVEL_4M	{ SHIFT_4M, PT_PS, { 0, BIT_ULL(21) } }
 #define SHIFT_4M	22	/* in the two-level modes only */
 
 enum { M_2LEVEL, M_PSE, M_PAE, M_4LEVEL, M_5LEVEL };
 static const struct mode modes[] = {
-	[M_2LEVEL] = { GENMASK_ULL(31, 12), 0, 4, { LEVEL_32, LEVEL_4K } },
-	[M_PSE] = { GENMASK_ULL(31, 12), 0, 4, { LEVEL_4M, LEVEL_4K } },
+	[M_2LEVEL] = { GENMASK_ULL(31, 12), 0, 4, { { SHIFT_4M }, LEVEL_4K } },
+	[M_PSE] = { GENMASK_ULL(31, 12), 0, 4,
+		    { { SHIFT_4M, PT_PS, { 0, BIT_ULL(21) } }, LEVEL_4K } },
 	[M_PAE] = { GENMASK_ULL(31, 5), GENMASK_ULL(62, 52), 8,
 		    { LEVEL_PDPTE, LEVEL_2M, LEVEL_4K } },
 	[M_4LEVEL] = { PT_ADDR, 0, 8, { LEVEL_4, LEVEL_1G, LEVEL_2M, LEVEL_4K } },
-	[M_5LEVEL] = { PT_ADDR, 0, 8, { LEVEL_5, LEVEL_4, LEVEL_1G, LEVEL_2M, LEVEL_4K } },
+	[M_5LEVEL] = { PT_ADDR, 0, 8, { { 48, 0, { PT_PS } }, LEVEL_4, LEVEL_1G, LEVEL_2M, LEVEL_4K } },
 };
 
 struct walk {
@@ -91,30 +73,25 @@ struct walk {
 
 static const struct mode *long_mode(const struct vhm_state *st)
 {
-	return &modes[st->cr4 & CR4_LA57 ? M_5LEVEL : M_4LEVEL];
+	return &modes[st->cr4 & X86_CR4_LA57 ? M_5LEVEL : M_4LEVEL];
 }
 
 static const struct mode *mode_of(const struct vhm_state *st)
 {
-	if (st->efer & EFER_LONG)
+	if (st->efer & LMA)
 		return long_mode(st);
-	if (st->cr4 & CR4_PAE)
+	if (st->cr4 & X86_CR4_PAE)
 		return &modes[M_PAE];
-	return &modes[st->cr4 & CR4_PSE ? M_PSE : M_2LEVEL];
-}
-
-static bool nx_on(const struct vhm_state *st, const struct mode *m)
-{
-	return m->size == 8 && (st->efer & EFER_NXE);
+	return &modes[st->cr4 & X86_CR4_PSE ? M_PSE : M_2LEVEL];
 }
 
 /* 1 and the error code of a guest page fault; bits of the access, then why. */
 static noinline int page_fault(struct vhm_walk *w, const struct vhm_state *st, u32 access, u32 why)
 {
-	bool tell_exec = nx_on(st, mode_of(st)) || (st->cr4 & CR4_SMEP);
+	bool nx = mode_of(st)->size == 8 && (st->efer & NXE);
 
 	w->error = why | (access & VHM_ACC_WRITE ? PF_W : 0) | (access & VHM_ACC_USER ? PF_U : 0) |
-		((access & VHM_ACC_EXEC) && tell_exec ? PF_I : 0);
+		((access & VHM_ACC_EXEC) && (nx || (st->cr4 & X86_CR4_SMEP)) ? PF_I : 0);
 	return 1;
 }
 
@@ -181,7 +158,7 @@ static __always_inline int descend(const struct walk *k, struct vhm_walk *w, u32
 	if (size == 4 && l->shift == SHIFT_4M)	/* address bits 39:32 */
 		w->gpa |= (pte & GENMASK_ULL(20, 13)) << 19;
 	w->user = rights & PT_U;
-	w->writable = (rights & PT_W) || !((k->access & VHM_ACC_USER) || (st->cr0 & CR0_WP));
+	w->writable = (rights & PT_W) || !((k->access & VHM_ACC_USER) || (st->cr0 & X86_CR0_WP));
 	return 0;
 }
 
@@ -191,7 +168,7 @@ static __always_inline int descend(const struct walk *k, struct vhm_walk *w, u32
  */
 static bool smap_blocks(struct vhm_vcpu *vcpu)
 {
-	return !(vcpu->rflags & RFLAGS_AC) || vhm_st(vcpu, VHM_ST_CODE)->cpl == 3;
+	return !(vcpu->rflags & X86_EFLAGS_AC) || vhm_st(vcpu, VHM_ST_CODE)->cpl == 3;
 }
 
 /* look: long mode and nofault; may answer AGAIN. */
@@ -200,7 +177,7 @@ static __always_inline int walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool
 {
 	const struct vhm_state *st = &vcpu->st;
 	const struct mode *m = look ? long_mode(st) : mode_of(st);
-	bool user = access & VHM_ACC_USER, nx = (look || m->size == 8) && (st->efer & EFER_NXE);
+	bool user = access & VHM_ACC_USER, nx = (look || m->size == 8) && (st->efer & NXE);
 	struct walk k = {
 		.vcpu = vcpu, .mode = m, .access = access, .gva = gva,
 		.reserved = (PT_ADDR & ~(BIT_ULL(vcpu->maxphyaddr) - 1)) | m->reserved |
@@ -213,11 +190,11 @@ static __always_inline int walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool
 
 	if (access & VHM_ACC_EXEC) {
 		k.need |= PT_XD;	/* inverted */
-		k.deny = !user && (st->cr4 & CR4_SMEP) ? PT_U : 0;
-	} else if (!user && (st->cr4 & CR4_SMAP) && smap_blocks(vcpu)) {
+		k.deny = !user && (st->cr4 & X86_CR4_SMEP) ? PT_U : 0;
+	} else if (!user && (st->cr4 & X86_CR4_SMAP) && smap_blocks(vcpu)) {
 		k.deny = PT_U;
 	}
-	if ((access & VHM_ACC_WRITE) && (user || (st->cr0 & CR0_WP)))
+	if ((access & VHM_ACC_WRITE) && (user || (st->cr0 & X86_CR0_WP)))
 		k.need |= PT_W;
 	if (look)
 		return descend(&k, w, 8, true, false);
@@ -237,12 +214,12 @@ int vhm_gva_to_gpa(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
 		   struct vhm_walk *w)
 {
 	const struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
-	bool is_long = st->efer & EFER_LONG;
+	bool is_long = st->efer & LMA;
 	int r = AGAIN;
 
 	if (!is_long)
 		gva = (u32)gva;
-	if (!(st->cr0 & CR0_PG)) {
+	if (!(st->cr0 & X86_CR0_PG)) {
 		*w = (struct vhm_walk){ .gpa = gva, .writable = true, .user = true };
 		return 0;
 	}

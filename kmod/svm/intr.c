@@ -81,36 +81,23 @@ static void cut_short(struct svm_vcpu *svm, u64 info)
 u32 svm_blocked(struct vhm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	u32 block = svm->nmi_masked ? VHM_BLOCK_NMI : 0;
 
-	if (svm->vmcb.int_state & SVM_SHADOW)
-		block |= VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS;
-	return block;
+	return (svm->nmi_masked ? VHM_BLOCK_NMI : 0) |
+	       (svm->vmcb.int_state & SVM_SHADOW ? VHM_BLOCK_SHADOW : 0);
 }
 
 /* svm_set_blocked - struct vhm_ops->set_blocked */
 void svm_set_blocked(struct vhm_vcpu *vcpu, u32 block)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	bool shadow = block & (VHM_BLOCK_SHADOW_STI | VHM_BLOCK_SHADOW_SS);
 	bool masked = block & VHM_BLOCK_NMI;
 
-	svm->vmcb.int_state = shadow ? SVM_SHADOW : 0;
+	svm->vmcb.int_state = block & VHM_BLOCK_SHADOW ? SVM_SHADOW : 0;
 	if (masked != svm->nmi_masked)
 		mask_nmi(svm, masked);
 }
 
 /* ---- windows ---------------------------------------------------------------- */
-
-/* A virtual interrupt that is never delivered: the intercept comes first. */
-static void watch_irq(struct svm_vcpu *svm, bool on)
-{
-	struct vmcb *vmcb = &svm->vmcb;
-
-	vmcb->int_ctl = (vmcb->int_ctl & ~SVM_V_WINDOW) | (on ? SVM_V_WINDOW : 0);
-	vmcb->clean &= ~SVM_CLEAN_INT;
-	svm_set_icpt(svm, SVM_EXIT_VINTR, on);
-}
 
 /*
  * What keeps the NMI out decides how to learn of its end: a handler that has
@@ -134,8 +121,12 @@ static void watch_nmi(struct svm_vcpu *svm)
 void svm_open_window(struct vhm_vcpu *vcpu, u32 windows)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
+	bool irq = windows & VHM_WINDOW_IRQ;
 
-	watch_irq(svm, windows & VHM_WINDOW_IRQ);
+	/* a virtual interrupt that is never delivered: the intercept comes first */
+	svm->vmcb.int_ctl = (svm->vmcb.int_ctl & ~SVM_V_WINDOW) | (irq ? SVM_V_WINDOW : 0);
+	svm->vmcb.clean &= ~SVM_CLEAN_INT;
+	svm_set_icpt(svm, SVM_EXIT_VINTR, irq);
 	svm->want_nmi = windows & VHM_WINDOW_NMI;
 	svm->step = false;
 	if (svm->want_nmi)
@@ -152,12 +143,6 @@ void svm_iret_exit(struct svm_vcpu *svm)
 	svm->step = svm->want_nmi;
 }
 
-void svm_step_begin(struct svm_vcpu *svm)
-{
-	svm->step_tf = svm->vcpu.rflags & X86_EFLAGS_TF;
-	svm->vmcb.rflags |= X86_EFLAGS_TF;
-}
-
 /*
  * After an entry with a step on: hide our TF, and take the #DB for ours unless
  * the guest steps itself. An IRET has loaded the guest's own flags.
@@ -168,7 +153,7 @@ static void step_end(struct svm_vcpu *svm, bool iret_done)
 
 	if (!svm->step_tf && !iret_done)
 		vcpu->rflags &= ~X86_EFLAGS_TF;
-	if (vcpu->exit.hw_reason != SVM_EXIT_EXC_DB)
+	if (vcpu->exit.hw_reason != SVM_EXIT_EXC + DB_VECTOR)
 		return;
 	svm->step = false;
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);

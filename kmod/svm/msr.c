@@ -81,19 +81,13 @@ int svm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	switch (index) {
-	case MSR_TSC_AUX:
-		if (!host && !svm->rdtscp)
-			return 1;
+	if (index == MSR_TSC_AUX && (host || svm->rdtscp))
 		*val = svm->tsc_aux;
-		return 0;
-	case MSR_IA32_SPEC_CTRL:
-		if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
-			return 1;
+	else if (index == MSR_IA32_SPEC_CTRL && boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
 		*val = *spec_ctrl(svm);
-		return 0;
-	}
-	return 1;
+	else
+		return 1;
+	return 0;
 }
 
 static int set_tsc_aux(struct svm_vcpu *svm, u64 val, bool host)
@@ -123,18 +117,15 @@ int svm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	switch (index) {
-	case MSR_TSC_AUX:
+	if (index == MSR_TSC_AUX)
 		return set_tsc_aux(svm, val, host);
-	case MSR_IA32_SPEC_CTRL:
+	if (index == MSR_IA32_SPEC_CTRL)
 		return set_spec_ctrl(svm, val);
-	case MSR_IA32_PRED_CMD:
-		if (!boot_cpu_has(X86_FEATURE_IBPB) || val & ~(u64)PRED_CMD_IBPB)
-			return 1;
-		/* outside a section it is the VMM that writes: nothing to do */
-		if (val && vcpu->in_section >= 0)
-			vhm_wrmsr(MSR_IA32_PRED_CMD, val);
-		return 0;
-	}
-	return 1;
+	if (index != MSR_IA32_PRED_CMD || !boot_cpu_has(X86_FEATURE_IBPB) ||
+	    val & ~(u64)PRED_CMD_IBPB)
+		return 1;
+	/* outside a section it is the VMM that writes: nothing to do */
+	if (val && vcpu->in_section >= 0)
+		vhm_wrmsr(MSR_IA32_PRED_CMD, val);
+	return 0;
 }

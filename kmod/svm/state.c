@@ -16,7 +16,6 @@
 /* Plain copies; the groups that hot paths ask for have code of their own. */
 static const struct { u8 group; u16 st, vmcb; } rows[] = {
 #define ROW(g, f, v)	{ VHM_ST_##g, offsetof(struct vhm_state, f), offsetof(struct vmcb, v) }
-	ROW(DT, gdt.base, seg[VMCB_GDTR].base), ROW(DT, idt.base, seg[VMCB_IDTR].base),
 	ROW(SYS, star, star), ROW(SYS, lstar, lstar), ROW(SYS, cstar, cstar),
 	ROW(SYS, sfmask, sfmask), ROW(SYS, kernel_gs_base, kernel_gs_base),
 	ROW(SYS, sysenter_cs, sysenter_cs), ROW(SYS, sysenter_esp, sysenter_esp),
@@ -71,8 +70,8 @@ static void load_rest(struct vhm_vcpu *vcpu, struct vmcb *vmcb, u32 groups)
 		if (groups & rows[i].group)
 			*at(st, rows[i].st) = *at(vmcb, rows[i].vmcb);
 	if (groups & VHM_ST_DT) {
-		st->gdt.limit = vmcb->seg[VMCB_GDTR].limit;
-		st->idt.limit = vmcb->seg[VMCB_IDTR].limit;
+		st->gdt = vmcb->seg[VMCB_GDTR];
+		st->idt = vmcb->seg[VMCB_IDTR];
 	}
 	if (groups & VHM_ST_DR && !(vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP))
 		st->dr7 = vmcb->dr7;
@@ -142,8 +141,8 @@ void svm_state_store(struct vhm_vcpu *vcpu, u32 groups)
 		for (i = 0; i < ARRAY_SIZE(other_segs); i++)
 			store_seg(&vmcb->seg[other_segs[i].vmcb], &st->seg[other_segs[i].nr]);
 	if (groups & VHM_ST_DT) {
-		vmcb->seg[VMCB_GDTR].limit = st->gdt.limit;
-		vmcb->seg[VMCB_IDTR].limit = st->idt.limit;
+		vmcb->seg[VMCB_GDTR] = st->gdt;
+		vmcb->seg[VMCB_IDTR] = st->idt;
 	}
 	if (groups & VHM_ST_DR)
 		vmcb->dr7 = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP ?

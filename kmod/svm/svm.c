@@ -276,8 +276,10 @@ static void svm_run(struct vhm_vcpu *vcpu)
 		vmcb->v_tpr = vcpu->cr8;
 		vmcb->clean &= ~SVM_CLEAN_INT;
 	}
-	if (unlikely(svm->step))
-		svm_step_begin(svm);
+	if (unlikely(svm->step)) {
+		svm->step_tf = vcpu->rflags & X86_EFLAGS_TF;
+		vmcb->rflags |= X86_EFLAGS_TF;
+	}
 
 	svm_vmenter(svm);
 
@@ -361,7 +363,6 @@ const struct vhm_ops svm_ops = {
 	.section_leave = svm_section_leave,
 	.run = svm_run,
 	.state_load = svm_state_load,
-	.state_store = svm_state_store,
 	.inject = svm_inject,
 	.blocked = svm_blocked,
 	.set_blocked = svm_set_blocked,

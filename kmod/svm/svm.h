@@ -83,8 +83,6 @@ void svm_inject(struct vhm_vcpu *vcpu, const struct vhm_event *ev);
 u32 svm_blocked(struct vhm_vcpu *vcpu);
 void svm_set_blocked(struct vhm_vcpu *vcpu, u32 block);
 void svm_open_window(struct vhm_vcpu *vcpu, u32 windows);
-/** svm_step_begin: before an entry with ->step. */
-void svm_step_begin(struct svm_vcpu *svm);
 /** svm_iret_exit: what the exit at an IRET leaves to be done. */
 void svm_iret_exit(struct svm_vcpu *svm);
 /** svm_events_after_exit: the rare part: an event, a step or an IRET was under way. */

@@ -9,16 +9,10 @@
 #ifndef SVM_VMCB_H
 #define SVM_VMCB_H
 
-#include <linux/bits.h>
-#include <linux/build_bug.h>
-#include <linux/stddef.h>
-#include <linux/types.h>
-
 #include "vhm.h"
 
-#define SVM_TLB_KEEP		0
-#define SVM_TLB_FLUSH_ALL	1	/* every ASID */
-#define SVM_TLB_FLUSH_ASID	3	/* needs flush-by-ASID */
+/* tlb_ctl: nothing; every ASID; this one, with flush-by-ASID */
+enum { SVM_TLB_KEEP, SVM_TLB_FLUSH_ALL, SVM_TLB_FLUSH_ASID = 3 };
 
 /* int_ctl above the byte of V_TPR */
 #define SVM_V_WINDOW		(BIT(8) | 0xf << 16 | BIT(20))	/* V_IRQ, V_INTR_PRIO, V_IGN_TPR */
@@ -27,20 +21,19 @@
 #define SVM_SHADOW		BIT(0)	/* int_state */
 #define SVM_NP_ENABLE		BIT(0)	/* np_ctl */
 
-/* event_inj and exit_int_info */
-#define SVM_EVENT_INTR		(0 << 8)
-#define SVM_EVENT_NMI		(2 << 8)
-#define SVM_EVENT_EXC		(3 << 8)
-#define SVM_EVENT_SOFT		(4 << 8)
+/* event_inj and exit_int_info: the type, then bits */
+enum { SVM_EVENT_INTR = 0, SVM_EVENT_NMI = 0x200, SVM_EVENT_EXC = 0x300, SVM_EVENT_SOFT = 0x400 };
 #define SVM_EVENT_HAS_ERROR	BIT(11)
 #define SVM_EVENT_VALID		BIT(31)
 
-/* clean: a set bit allows the CPU to use what it cached of the group */
-#define SVM_CLEAN_ICPT		BIT(0)	/* intercepts, TSC offset, PAUSE filter */
-#define SVM_CLEAN_ASID		BIT(2)
-#define SVM_CLEAN_INT		BIT(3)
-#define SVM_CLEAN_NP		BIT(4)	/* n_cr3, g_pat */
-#define SVM_CLEAN_ALL		(BIT(11) - 1)
+/*
+ * clean: a set bit allows the CPU to use what it cached of the group. ICPT also
+ * has the TSC offset and the PAUSE filter, NP n_cr3 and g_pat.
+ */
+enum {
+	SVM_CLEAN_ICPT = 1, SVM_CLEAN_ASID = 4, SVM_CLEAN_INT = 8, SVM_CLEAN_NP = 0x10,
+	SVM_CLEAN_ALL = 0x7ff,
+};
 
 /* Exit codes; below SVM_ICPT_BITS they are numbers of intercept bits as well. */
 enum svm_exit_code {
@@ -49,9 +42,6 @@ enum svm_exit_code {
 	SVM_EXIT_READ_DR0	= 0x20,
 	SVM_EXIT_WRITE_DR0	= 0x30,
 	SVM_EXIT_EXC		= 0x40,
-	SVM_EXIT_EXC_DB		= 0x41,
-	SVM_EXIT_EXC_PF		= 0x4e,
-	SVM_EXIT_EXC_MC		= 0x52,
 	SVM_EXIT_INTR		= 0x60,
 	SVM_EXIT_NMI, SVM_EXIT_SMI, SVM_EXIT_INIT, SVM_EXIT_VINTR, SVM_EXIT_CR0_SEL_WRITE,
 	SVM_EXIT_RDTSC		= 0x6e,
@@ -69,21 +59,8 @@ enum svm_exit_code {
 };
 #define SVM_EXIT_INVALID	(~0u)
 
-/* exit_info1 of an IO exit */
-#define SVM_IO_IN		BIT(0)
-#define SVM_IO_STRING		BIT(2)
-#define SVM_IO_REP		BIT(3)
-#define SVM_IO_SIZE(info)	((info) >> 4 & 7)
-#define SVM_IO_PORT(info)	((u16)((info) >> 16))
-
-/* exit_info1 of a MOV CR exit with decode assists */
-#define SVM_CR_MOV		BIT_ULL(63)
-
 /* exit_info1 of a nested page fault */
-#define SVM_NPF_PRESENT		BIT_ULL(0)
 #define SVM_NPF_WRITE		BIT_ULL(1)
-#define SVM_NPF_USER		BIT_ULL(2)
-#define SVM_NPF_FETCH		BIT_ULL(4)
 #define SVM_NPF_WALK		BIT_ULL(33)
 
 /* order of struct vmcb.seg: ES to GS as in enum vhm_sreg, then */
@@ -104,8 +81,8 @@ struct vmcb {
 	};
 	u64 int_state, exit_code, exit_info1, exit_info2, exit_int_info, np_ctl;
 	u8 pad1[0xa8 - 0x98];
-	u64 event_inj, n_cr3, lbr_ctl;
-	u32 clean, pad2;
+	u64 event_inj, n_cr3, pad2;
+	u64 clean;
 	u64 nrip;
 	u8 n_bytes, bytes[15], pad3[0x400 - 0xe0];
 	/* state save area */
@@ -126,11 +103,8 @@ struct vmcb {
 	u8 pad11[0x1000 - 0x6e8];
 } __packed __aligned(4096);
 
-static_assert(offsetof(struct vmcb, clean) == 0xc0);
+/* each stands for the fields before it, from pad to pad */
 static_assert(offsetof(struct vmcb, bytes) == 0xd1);
-static_assert(offsetof(struct vmcb, cpl) == 0x4cb);
-static_assert(offsetof(struct vmcb, cr4) == 0x548);
-static_assert(offsetof(struct vmcb, rip) == 0x578);
 static_assert(offsetof(struct vmcb, rax) == 0x5f8);
 static_assert(offsetof(struct vmcb, spec_ctrl) == 0x6e0);
 static_assert(sizeof(struct vmcb) == 4096);

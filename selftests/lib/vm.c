@@ -180,6 +180,8 @@ struct vm *vm_new(void)
 	build_page_tables(vm);
 	build_descriptors(vm);
 	CHECK_OK(vm_slot(vm, 0, 0, 0, RAM_SIZE, vm->ram));
+	/* Where VT-x without unrestricted guest keeps what real mode needs. */
+	CHECK_OK(IOCTL_V(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000));
 	return vm;
 }
 
@@ -187,9 +189,24 @@ struct vm *vm_new_irqchip(void)
 {
 	struct vm *vm = vm_new();
 
-	CHECK_OK(IOCTL_V(vm->fd, KVM_SET_TSS_ADDR, 0xfffbd000));
 	CHECK_OK(IOCTL_V(vm->fd, KVM_CREATE_IRQCHIP, 0));
 	return vm;
+}
+
+uint8_t *vm_take_ram(struct vm *vm)
+{
+	uint8_t *ram = vm->ram;
+
+	vm->ram = NULL;
+	return ram;
+}
+
+void vm_give_ram(struct vm *vm, uint8_t *ram)
+{
+	CHECK_OK(vm_slot(vm, 0, 0, 0, 0, vm->ram));
+	munmap(vm->ram, vm->ram_size);
+	vm->ram = ram;
+	CHECK_OK(vm_slot(vm, 0, 0, 0, vm->ram_size, ram));
 }
 
 void vm_close(struct vm *vm)

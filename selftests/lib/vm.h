@@ -82,6 +82,9 @@ void need_cap(long cap, const char *name);
 struct vm *vm_bare(void);
 struct vm *vm_new(void);
 struct vm *vm_new_irqchip(void);
+/* The RAM of a VM that is done with, and its way into another one. */
+uint8_t *vm_take_ram(struct vm *vm);
+void vm_give_ram(struct vm *vm, uint8_t *ram);
 void vm_close(struct vm *vm);
 int vm_slot(struct vm *vm, unsigned int slot, unsigned int flags,
 	    uint64_t gpa, uint64_t size, void *hva);

@@ -2,7 +2,7 @@
 # The instruction decoder and executor: kmod/emul.
 
 OUT ?= out
-EMUL_SRCS := $(addprefix ../../kmod/emul/,decode.c decode_tab.c exec.c exec_string.c exec_sys.c)
+EMUL_SRCS := $(addprefix ../../kmod/emul/,decode.c decode_tab.c exec.c exec_string.c)
 
 UNIT_TESTS += emul_exec emul_native emul_len
 EMUL_CFLAGS := -I.

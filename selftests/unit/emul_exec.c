@@ -193,7 +193,7 @@ TEST(real_mode_limit)
 	m.gpr[VHM_RSI] = 0x10000;
 	FAULTS("\x67\x88\x06", GP, 0, 0);	/* %esi beyond 64 KiB */
 	/* Virtual-8086 mode: as real mode, but faults have error codes. */
-	m.e.rflags |= VHM_FL_VM;
+	m.e.rflags |= X86_EFLAGS_VM;
 	m.e.cpl = 3;
 	FAULTS("\x67\x88\x06", GP, 1, 0);
 }
@@ -284,7 +284,7 @@ TEST(protected_forms)
 	m.gpr[VHM_RAX] = 0xffffffff;
 	OK("\x40");				/* inc %eax, not REX */
 	CHECK_EQ(m.gpr[VHM_RAX], 0);
-	CHECK(m.e.rflags & VHM_FL_ZF);
+	CHECK(m.e.rflags & X86_EFLAGS_ZF);
 	m.gpr[VHM_RBX] = 0x12340100;
 	OK("\x67\x8b\x07");			/* mov (%bx),%eax */
 	CHECK_EQ(m.gpr[VHM_RAX], peek(0x100, 4));
@@ -430,7 +430,7 @@ TEST(rep_bounded)
 	CHECK_EQ(m.gpr[VHM_RDI], 0x10a);
 	CHECK_EQ(m.e.rip, 2);
 	/* Single-stepped: a trap is due after each iteration. */
-	m.e.rflags |= VHM_FL_TF;
+	m.e.rflags |= X86_EFLAGS_TF;
 	m.gpr[VHM_RCX] = 2;
 	CHECK_EQ(vhm_emul_exec(&m.e), VHM_EMUL_MORE);
 	CHECK_EQ(m.gpr[VHM_RCX], 1);
@@ -440,9 +440,9 @@ TEST(rep_bounded)
 	OK("\xf3\xaa");
 	CHECK_EQ(m.gpr[VHM_RDI], 0);
 	/* RF ends with the instruction. */
-	m.e.rflags |= VHM_FL_RF;
+	m.e.rflags |= X86_EFLAGS_RF;
 	OK("\xaa");
-	CHECK(!(m.e.rflags & VHM_FL_RF));
+	CHECK(!(m.e.rflags & X86_EFLAGS_RF));
 }
 
 TEST(port_single)
@@ -463,22 +463,27 @@ TEST(port_single)
 	CHECK_EQ(m.port_sum, ((0x13u * 31 + 0x14) * 31 + 0x15) * 31 + 0x16);
 }
 
+/* The CPU runs again what it has not checked itself. */
 TEST(port_permission)
 {
 	start(VHM_INSN_64);
-	m.pio_denied = true;
 	OK("\xec");				/* cpl 0: nobody is asked */
 	m.e.cpl = 3;
-	FAULTS("\xec", GP, 1, 0);
-	FAULTS("\x6c", GP, 1, 0);
-	m.e.rflags |= VHM_FL_IOPL;
+	CHECK_EQ(STEP("\xec"), VHM_EMUL_RETRY);
+	CHECK_EQ(STEP("\x6c"), VHM_EMUL_RETRY);
+	CHECK_EQ(m.pio_calls, 1);
+	m.e.pio_checked = 1;
 	OK("\xec");
-	CHECK_EQ(m.pio_calls, 2);
+	m.e.pio_checked = 0;
+	m.e.rflags |= X86_EFLAGS_IOPL;
+	OK("\xec");
+	CHECK_EQ(m.pio_calls, 3);
 	start(VHM_INSN_16);
-	m.pio_denied = true;
-	m.e.rflags |= VHM_FL_VM | VHM_FL_IOPL;
+	m.e.rflags |= X86_EFLAGS_VM | X86_EFLAGS_IOPL;
 	m.e.cpl = 3;
-	FAULTS("\xec", GP, 1, 0);		/* VM86: the bitmap decides */
+	/* VM86: the bitmap decides */
+	CHECK_EQ(STEP("\xec"), VHM_EMUL_RETRY);
+	CHECK_EQ(m.pio_calls, 0);
 }
 
 TEST(port_batches)
@@ -504,20 +509,13 @@ TEST(port_batches)
 	/* Downwards, item by item. */
 	m.gpr[VHM_RSI] = 0x2000;
 	m.gpr[VHM_RCX] = 3;
-	m.e.rflags |= VHM_FL_DF;
+	m.e.rflags |= X86_EFLAGS_DF;
 	m.pio_calls = m.port_sum = 0;
 	OK("\xf3\x6e");				/* rep outsb */
 	CHECK_EQ(m.pio_calls, 3);
 	CHECK_EQ(m.gpr[VHM_RSI], 0x1ffd);
 	CHECK_EQ(m.port_sum, (mem[0x2000] * 31u + mem[0x1fff]) * 31 +
 		 mem[0x1ffe]);
-	/* A small buffer bounds the batch. */
-	m.e.rflags &= ~VHM_FL_DF;
-	m.e.pio_size = 8;
-	m.gpr[VHM_RCX] = 20;
-	m.pio_calls = 0;
-	OK("\xf3\x6e");
-	CHECK_EQ(m.pio_calls, 4);		/* 3 to the page's end, 8, 8, 1 */
 }
 
 TEST(port_to_device_memory)
@@ -611,6 +609,38 @@ TEST(invalidate_page)
 	CHECK_EQ(STEP("\x0f\x01\xf8"), VHM_EMUL_FAIL);	/* SWAPGS */
 	m.e.cpl = 3;
 	FAULTS("\x0f\x01\x38", GP, 1, 0);
+}
+
+TEST(bit_scan)
+{
+	start(VHM_INSN_64);
+	m.gpr[VHM_RBX] = 0x100;
+	memcpy(mem + 0x100, "\0\0\x30\0\0\0\0\x40", 8);
+	m.gpr[VHM_RAX] = ~0ull;
+	m.e.rflags |= X86_EFLAGS_ZF;
+	OK("\x0f\xbc\x03");			/* bsf (%rbx),%eax */
+	CHECK_EQ(m.gpr[VHM_RAX], 20);
+	CHECK(!(m.e.rflags & X86_EFLAGS_ZF));
+	OK("\x48\x0f\xbd\x03");		/* bsr (%rbx),%rax */
+	CHECK_EQ(m.gpr[VHM_RAX], 62);
+	OK("\xf2\x0f\xbd\x03");		/* F2 means nothing */
+	CHECK_EQ(m.gpr[VHM_RAX], 21);
+	m.gpr[VHM_RAX] = 0x123456789abcdef0;
+	OK("\x66\x0f\xbc\x03");		/* 16 bits, all zero */
+	CHECK_EQ(m.gpr[VHM_RAX], 0x123456789abcdef0);
+	CHECK(m.e.rflags & X86_EFLAGS_ZF);
+	m.gpr[VHM_RBX] = 0x102;
+	OK("\x66\x0f\xbc\x03");
+	CHECK_EQ(m.gpr[VHM_RAX], 0x123456789abc0004);
+	/* A source of zero leaves the whole register, 32-bit ones too. */
+	memset(mem + 0x102, 0, 4);
+	OK("\x0f\xbd\x03");
+	CHECK_EQ(m.gpr[VHM_RAX], 0x123456789abc0004);
+	CHECK(m.e.rflags & X86_EFLAGS_ZF);
+	/* With F3 the CPU's features decide what it is: TZCNT, LZCNT. */
+	CHECK_EQ(STEP("\xf3\x0f\xbc\x03"), VHM_EMUL_FAIL);
+	CHECK_EQ(STEP("\xf3\x0f\xbd\x03"), VHM_EMUL_FAIL);
+	FAULTS("\xf0\x0f\xbc\x03", UD, 0, 0);
 }
 
 TEST(alignment)

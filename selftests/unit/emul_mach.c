@@ -6,7 +6,6 @@
 
 enum { REC_READ = 1, REC_WRITE, REC_CMPXCHG, REC_IN, REC_OUT };
 
-#define VEC_GP 13
 #define VEC_PF 14
 
 static struct mach *to_mach(struct vhm_emul *e)
@@ -86,10 +85,9 @@ static enum vhm_emul_status check(struct mach *m, u64 la, unsigned int size,
 	return VHM_EMUL_OK;
 }
 
-static enum vhm_emul_status mach_read(struct vhm_emul *e, u64 la, void *buf,
+static enum vhm_emul_status mach_read(struct mach *m, u64 la, void *buf,
 				      unsigned int size, unsigned int acc)
 {
-	struct mach *m = to_mach(e);
 	struct mach_record *r;
 
 	if (size < 1 || size > 16)
@@ -128,17 +126,9 @@ static enum vhm_emul_status write_as(struct mach *m, u8 kind, u64 la,
 	return r->completed ? device_status(m) : VHM_EMUL_OK;
 }
 
-static enum vhm_emul_status mach_write(struct vhm_emul *e, u64 la,
-				       const void *buf, unsigned int size)
+static void check_old(struct mach *m, u64 la, const void *old,
+		      unsigned int size)
 {
-	return write_as(to_mach(e), REC_WRITE, la, buf, size);
-}
-
-static enum vhm_emul_status mach_cmpxchg(struct vhm_emul *e, u64 la,
-					 const void *old, const void *new,
-					 unsigned int size)
-{
-	struct mach *m = to_mach(e);
 	unsigned int i;
 
 	for (i = m->pos; i--;)
@@ -147,20 +137,32 @@ static enum vhm_emul_status mach_cmpxchg(struct vhm_emul *e, u64 la,
 	if (i >= m->pos || memcmp(m->rec[i].data, old, size))
 		m->broken = "cmpxchg without the value that was read";
 	m->locked++;
-	return write_as(m, REC_CMPXCHG, la, new, size);
 }
 
-static enum vhm_emul_status mach_probe(struct vhm_emul *e, u64 la,
+static enum vhm_emul_status mach_probe(struct mach *m, u64 la,
 				       unsigned int size, unsigned int acc)
 {
-	struct mach *m = to_mach(e);
-
 	if (size > 4 && (la & 0xfff) + size > 0x1000)
 		m->broken = "probe beyond a page";
 	if (check(m, la, size, acc))
 		return VHM_EMUL_FAULT;
 	return la + size > m->dev_from && la < m->dev_to ? VHM_EMUL_USER :
 	       VHM_EMUL_OK;
+}
+
+static enum vhm_emul_status mach_mem(struct vhm_emul *e, u64 la, void *buf,
+				     const void *old, unsigned int size,
+				     unsigned int acc)
+{
+	struct mach *m = to_mach(e);
+
+	if (acc & VHM_ACC_PROBE)
+		return mach_probe(m, la, size, acc);
+	if (acc != VHM_ACC_WRITE)
+		return mach_read(m, la, buf, size, acc);
+	if (old)
+		check_old(m, la, old, size);
+	return write_as(m, old ? REC_CMPXCHG : REC_WRITE, la, buf, size);
 }
 
 static void mach_commit(struct vhm_emul *e)
@@ -172,20 +174,23 @@ static void mach_commit(struct vhm_emul *e)
 }
 
 /* Port access: data moves once, however often the executor asks. */
-static enum vhm_emul_status pio(struct mach *m, u8 kind, u16 port,
-				unsigned int size, unsigned int count)
+static enum vhm_emul_status mach_pio(struct vhm_emul *e, u16 port,
+				     unsigned int size, unsigned int count,
+				     bool in)
 {
-	struct mach_record *r = next_record(m, kind, port, size);
+	struct mach *m = to_mach(e);
+	struct mach_record *r = next_record(m, in ? REC_IN : REC_OUT, port,
+					    size);
 	unsigned int i;
 
 	if ((size != 1 && size != 2 && size != 4) || !count ||
-	    size * count > m->e.pio_size)
+	    size * count > sizeof(m->pio_buf))
 		m->broken = "size of a port access";
 	if (r->completed)
 		return VHM_EMUL_OK;
 	m->pio_calls++;
 	for (i = 0; i < size * count; i++) {
-		if (kind == REC_IN)
+		if (in)
 			m->pio_buf[i] = m->port_data++;
 		else
 			m->port_sum = m->port_sum * 31 + m->pio_buf[i];
@@ -195,92 +200,36 @@ static enum vhm_emul_status pio(struct mach *m, u8 kind, u16 port,
 	return m->lazy ? device_status(m) : VHM_EMUL_OK;
 }
 
-static enum vhm_emul_status mach_pio_in(struct vhm_emul *e, u16 port,
-					unsigned int size, unsigned int count)
+static enum vhm_emul_status mach_control(struct vhm_emul *e, unsigned int nr,
+					 u64 *val, bool write)
 {
-	return pio(to_mach(e), REC_IN, port, size, count);
-}
+	struct mach *m = to_mach(e);
+	u64 *reg = nr == VHM_CTL_INVLPG ? &m->invlpg :
+		   nr >= VHM_CTL_DR ? &m->dr[nr - VHM_CTL_DR] : &m->cr[nr];
 
-static enum vhm_emul_status mach_pio_out(struct vhm_emul *e, u16 port,
-					 unsigned int size, unsigned int count)
-{
-	return pio(to_mach(e), REC_OUT, port, size, count);
-}
-
-static enum vhm_emul_status mach_pio_allowed(struct vhm_emul *e, u16 port,
-					     unsigned int size)
-{
-	(void)port;
-	(void)size;
-	return to_mach(e)->pio_denied ? vhm_emul_raise(e, VEC_GP, 0) :
-	       VHM_EMUL_OK;
-}
-
-static enum vhm_emul_status mach_read_cr(struct vhm_emul *e, unsigned int nr,
-					 u64 *val)
-{
-	*val = to_mach(e)->cr[nr];
+	if (write)
+		*reg = *val;
+	else
+		*val = *reg;
 	return VHM_EMUL_OK;
 }
 
-static enum vhm_emul_status mach_write_cr(struct vhm_emul *e, unsigned int nr,
-					  u64 val)
+static enum vhm_emul_status mach_xmm(struct vhm_emul *e, unsigned int nr,
+				     void *val, bool write)
 {
-	to_mach(e)->cr[nr] = val;
-	return VHM_EMUL_OK;
-}
+	u8 *reg = to_mach(e)->xmm[nr];
 
-static enum vhm_emul_status mach_read_dr(struct vhm_emul *e, unsigned int nr,
-					 u64 *val)
-{
-	*val = to_mach(e)->dr[nr];
-	return VHM_EMUL_OK;
-}
-
-static enum vhm_emul_status mach_write_dr(struct vhm_emul *e, unsigned int nr,
-					  u64 val)
-{
-	to_mach(e)->dr[nr] = val;
-	return VHM_EMUL_OK;
-}
-
-static enum vhm_emul_status mach_invlpg(struct vhm_emul *e, u64 la)
-{
-	to_mach(e)->invlpg = la;
-	return VHM_EMUL_OK;
-}
-
-static enum vhm_emul_status mach_read_xmm(struct vhm_emul *e, unsigned int nr,
-					  void *val)
-{
-	memcpy(val, to_mach(e)->xmm[nr], 16);
-	return VHM_EMUL_OK;
-}
-
-static enum vhm_emul_status mach_write_xmm(struct vhm_emul *e, unsigned int nr,
-					   const void *val)
-{
-	memcpy(to_mach(e)->xmm[nr], val, 16);
+	memcpy(write ? reg : val, write ? val : reg, 16);
 	return VHM_EMUL_OK;
 }
 
 static const struct vhm_emul_ops mach_ops = {
 	.segment = mach_segment,
-	.read = mach_read,
-	.write = mach_write,
-	.cmpxchg = mach_cmpxchg,
-	.probe = mach_probe,
+	.mem = mach_mem,
 	.commit = mach_commit,
-	.pio_in = mach_pio_in,
-	.pio_out = mach_pio_out,
-	.pio_allowed = mach_pio_allowed,
-	.read_cr = mach_read_cr,
-	.write_cr = mach_write_cr,
-	.read_dr = mach_read_dr,
-	.write_dr = mach_write_dr,
-	.invlpg = mach_invlpg,
-	.read_xmm = mach_read_xmm,
-	.write_xmm = mach_write_xmm,
+	.pio = mach_pio,
+	.control = mach_control,
+	.xmm = mach_xmm,
 };
 
 void mach_init(struct mach *m, enum vhm_insn_mode mode, u8 *mem, u64 base,
@@ -302,7 +251,6 @@ void mach_init(struct mach *m, enum vhm_insn_mode mode, u8 *mem, u64 base,
 	m->e.la_bits = 48;
 	m->e.max_iter = 16;
 	m->e.pio_buf = m->pio_buf;
-	m->e.pio_size = sizeof(m->pio_buf);
 	for (i = 0; i < VHM_NR_SREG; i++) {
 		m->seg[i].limit = m->e.prot ? 0xffffffff : 0xffff;
 		m->seg[i].attr = VHM_SEG_P | VHM_SEG_S | 3 |

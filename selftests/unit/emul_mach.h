@@ -46,7 +46,6 @@ struct mach {
 	unsigned int pio_calls;
 	unsigned int locked;	/* calls of cmpxchg */
 	u64 invlpg;		/* last address */
-	bool pio_denied;
 
 	u64 rng;
 	unsigned int pos, used;	/* next record, records in use */

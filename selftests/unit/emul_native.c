@@ -110,6 +110,7 @@ static const struct template templates[] = {
 	T("\x0f\xba", .imm = I_8, .flags = MODRM | REG, .reg = 4, .regs = 1),
 	T("\x0f\xba", .imm = I_8, .flags = MODRM | REG | LOCKS, .reg = 5,
 	  .regs = 3),
+	T("\x0f\xbc", .vary = 2, .flags = MODRM),
 	T("\x0f\xb0", .vary = 2, .flags = MODRM | LOCKS),
 	T("\x0f\xc0", .vary = 2, .flags = MODRM | LOCKS),
 	T("\x0f\xc7", .flags = MODRM | MEM | REG | LOCKS | ALIGN | NEEDW | NO66,
@@ -302,7 +303,7 @@ static void aim_string(const struct test *c)
 	cpu.gpr[VHM_RDI] = (TARGET + rnd() % 256) ^ noise;
 	cpu.gpr[VHM_RCX] = rnd() % 24 ^ noise;
 	if (one_in(2))
-		cpu.rflags |= VHM_FL_DF;
+		cpu.rflags |= X86_EFLAGS_DF;
 }
 
 static bool build(struct test *c)
@@ -335,9 +336,10 @@ static bool build(struct test *c)
 		printf("# not decoded whole:");
 		return true;
 	}
-	/* Vendors differ in the upper half when this does not exchange. */
-	if (mach.e.insn.op == VHM_OP_CMPXCHG && !mach.e.insn.mem &&
-	    mach.e.insn.size == 4 && !is_amd)
+	/* Vendors differ in the upper half when these leave a register as it is. */
+	if (mach.e.insn.size == 4 && !is_amd &&
+	    ((mach.e.insn.op == VHM_OP_CMPXCHG && !mach.e.insn.mem) ||
+	     mach.e.insn.op == VHM_OP_BSF || mach.e.insn.op == VHM_OP_BSR))
 		return false;
 	if (t->flags & STR)
 		aim_string(c);
@@ -384,9 +386,11 @@ static u64 undefined_flags(void)
 
 	if (in->op == VHM_OP_OR || in->op == VHM_OP_AND ||
 	    in->op == VHM_OP_XOR || in->op == VHM_OP_TEST)
-		return VHM_FL_AF;
+		return X86_EFLAGS_AF;
+	if (in->op == VHM_OP_BSF || in->op == VHM_OP_BSR)
+		return VHM_FL_ARITH & ~X86_EFLAGS_ZF;
 	if (in->op >= VHM_OP_BT && in->op <= VHM_OP_BTC)
-		return VHM_FL_OF | VHM_FL_SF | VHM_FL_AF | VHM_FL_PF;
+		return X86_EFLAGS_OF | X86_EFLAGS_SF | X86_EFLAGS_AF | X86_EFLAGS_PF;
 	if (in->op < VHM_OP_ROL || in->op > VHM_OP_SAR)
 		return 0;
 	count = in->form == VHM_FORM_MC ? cpu.gpr[VHM_RCX] : in->imm;
@@ -394,12 +398,12 @@ static u64 undefined_flags(void)
 	if (!count)
 		return 0;
 	if (in->op >= VHM_OP_SHL)
-		undef |= VHM_FL_AF;
+		undef |= X86_EFLAGS_AF;
 	if (count > 1)
-		undef |= VHM_FL_OF;
+		undef |= X86_EFLAGS_OF;
 	if (in->op >= VHM_OP_SHL && in->op != VHM_OP_SAR &&
 	    count >= 8u * in->size)
-		undef |= VHM_FL_CF;
+		undef |= X86_EFLAGS_CF;
 	return undef;
 }
 

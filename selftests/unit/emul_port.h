@@ -6,6 +6,8 @@
 #ifndef EMUL_PORT_H
 #define EMUL_PORT_H
 
+#include <asm/kvm.h>
+#include <asm/processor-flags.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

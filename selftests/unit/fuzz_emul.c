@@ -70,9 +70,8 @@ static void setup(struct mach *m, u8 *mem, const u8 *in)
 		m->dev_from = MEM_BASE + 0x800;
 		m->dev_to = MEM_BASE + 0x810;
 	}
-	m->pio_denied = in[1] & 64;
+	m->e.pio_checked = !(in[1] & 64);
 	m->e.max_iter = 1 + (in[2] & 0xf);
-	m->e.pio_size = 8 << (in[2] >> 4 & 7);
 	m->e.rflags = 2 | (in[3] | (u64)in[4] << 8 | (u64)(in[5] & 3) << 16);
 	m->e.rip = in[5] & 0x80 ? 0xfffffff8 : 0x400000;
 	m->seg[in[6] & 3].limit = MEM_BASE + in[6] * 16u;
@@ -110,7 +109,9 @@ static enum vhm_emul_status run(struct mach *m)
 
 	if (m->broken)
 		die("executor", m->broken);
-	if (st == VHM_EMUL_USER || st == VHM_EMUL_RETRY)
+	if (st == VHM_EMUL_USER ||
+	    (st == VHM_EMUL_RETRY && (m->e.pio_checked ||
+	     m->e.insn.op < VHM_OP_INS || m->e.insn.op > VHM_OP_OUT)))
 		die("executor", "a status that no op gave");
 	return st;
 }

@@ -150,7 +150,7 @@ static void load_state(struct input *in, struct vhm_lapic *l)
 		vhm_pic_set(&board.chip, which, &s.pic);
 		break;
 	default:
-		vhm_pit_set(&board.chip, &s.pit);
+		vhm_pit_set(&board.chip, &s.pit, true);
 	}
 }
 

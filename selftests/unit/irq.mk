@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The interrupt controllers: kmod/irq.
 
-IRQ_SRCS := $(addprefix ../../kmod/irq/,lapic.c lapic_timer.c ioapic.c pic.c pit.c route.c)
+IRQ_SRCS := $(addprefix ../../kmod/irq/,lapic.c ioapic.c pic.c pit.c route.c)
 IRQ_TESTS := irq_lapic irq_timer irq_ipi irq_ioapic irq_pic irq_pit irq_route
 
 UNIT_TESTS += $(IRQ_TESTS)

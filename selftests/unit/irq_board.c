@@ -8,21 +8,27 @@
 
 struct board board;
 
-static u64 op_now(void)
+u64 ktime_get_ns(void)
 {
 	return board.now;
 }
 
-static void op_timer_start(struct vhm_irq_timer *t, u64 expires)
+void vhm_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*fn)(struct hrtimer *))
 {
-	board.timer_starts++;
-	container_of(t, struct board_timer, t)->expires = expires ? expires : 1;
+	*t = (struct hrtimer) { .function = fn };
 }
 
-static void op_timer_cancel(struct vhm_irq_timer *t)
+void hrtimer_start(struct hrtimer *t, u64 expires, enum hrtimer_mode mode)
+{
+	(void)mode;
+	board.timer_starts++;
+	t->expires = expires ? expires : 1;
+}
+
+void hrtimer_cancel(struct hrtimer *t)
 {
 	board.timer_cancels++;
-	container_of(t, struct board_timer, t)->expires = 0;
+	t->expires = 0;
 }
 
 static struct board_cpu *cpu_of(struct vhm_lapic *lapic)
@@ -35,44 +41,38 @@ static void op_kick(struct vhm_lapic *lapic)
 	cpu_of(lapic)->kicks++;
 }
 
-static void op_nmi(struct vhm_lapic *lapic)
+static void op_message(struct vhm_lapic *lapic, enum vhm_irq_mode mode, u8 vector)
 {
-	cpu_of(lapic)->nmis++;
+	struct board_cpu *c = cpu_of(lapic);
+
+	switch (mode) {
+	case VHM_DM_NMI:
+		c->nmis++;
+		break;
+	case VHM_DM_INIT:
+		c->inits++;
+		break;
+	case VHM_DM_STARTUP:
+		c->sipis++;
+		c->sipi_vector = vector;
+		break;
+	default:
+		abort();
+	}
 }
 
-static void op_init(struct vhm_lapic *lapic)
+static u64 op_tsc_expiry(struct vhm_lapic *lapic, u64 tsc)
 {
-	cpu_of(lapic)->inits++;
-}
+	u64 now = board.now * 2, ticks = min_t(u64, tsc - now, 1ULL << 62);
 
-static void op_sipi(struct vhm_lapic *lapic, u8 vector)
-{
-	cpu_of(lapic)->sipis++;
-	cpu_of(lapic)->sipi_vector = vector;
-}
-
-static u64 op_guest_tsc(struct vhm_lapic *lapic)
-{
 	(void)lapic;
-	return board.now * 2;
-}
-
-static u64 op_tsc_to_ns(struct vhm_lapic *lapic, u64 ticks)
-{
-	(void)lapic;
-	return ticks / 2 + (ticks & 1);
+	return tsc > now ? board.now + ticks / 2 + (ticks & 1) : 0;
 }
 
 static const struct vhm_irq_ops ops = {
-	.now = op_now,
-	.timer_start = op_timer_start,
-	.timer_cancel = op_timer_cancel,
 	.kick = op_kick,
-	.nmi = op_nmi,
-	.init_vcpu = op_init,
-	.sipi = op_sipi,
-	.guest_tsc = op_guest_tsc,
-	.tsc_to_ns = op_tsc_to_ns,
+	.message = op_message,
+	.tsc_expiry = op_tsc_expiry,
 };
 
 void board_init(unsigned int n_cpus, u32 pit_flags)
@@ -82,13 +82,13 @@ void board_init(unsigned int n_cpus, u32 pit_flags)
 	memset(&board, 0, sizeof(board));
 	board.now = 1000000;
 	if (vhm_irqchip_init(&board.chip, &ops) ||
-	    vhm_pit_create(&board.chip, &board.pit.t, pit_flags))
+	    vhm_pit_create(&board.chip, pit_flags))
 		abort();
 	board.n_cpus = n_cpus;
 	for (i = 0; i < n_cpus; i++) {
 		struct board_cpu *c = calloc(1, sizeof(*c));
 
-		if (!c || vhm_lapic_init(&c->lapic, &board.chip, &c->timer.t, i, i, !i))
+		if (!c || vhm_lapic_init(&c->lapic, &board.chip, i, i, !i))
 			abort();
 		board.cpu[i] = c;
 		vhm_lapic_publish(&c->lapic);
@@ -108,13 +108,13 @@ void board_exit(void)
 	vhm_irqchip_destroy(&board.chip);
 }
 
-static struct board_timer *next_timer(void)
+static struct hrtimer *next_timer(void)
 {
-	struct board_timer *best = board.pit.expires ? &board.pit : NULL;
+	struct hrtimer *best = board.chip.pit.timer.expires ? &board.chip.pit.timer : NULL;
 	unsigned int i;
 
 	for (i = 0; i < board.n_cpus; i++) {
-		struct board_timer *t = &board.cpu[i]->timer;
+		struct hrtimer *t = &board.cpu[i]->lapic.timer;
 
 		if (t->expires && (!best || t->expires < best->expires))
 			best = t;
@@ -124,17 +124,57 @@ static struct board_timer *next_timer(void)
 
 void board_run(u64 until)
 {
-	struct board_timer *t;
+	struct hrtimer *t;
+	u64 expired;
 
 	while ((t = next_timer()) && t->expires <= until) {
 		if (t->expires > board.now)
 			board.now = t->expires;
-		t->expires = 0;
+		expired = t->expires;
 		board.timer_expiries++;
-		t->expires = t->t.fn(&t->t);
+		if (t->function(t) == HRTIMER_NORESTART)
+			t->expires = 0;
+		else if (t->expires <= expired)		/* must move on */
+			abort();
 	}
 	if (until > board.now)
 		board.now = until;
+}
+
+static void chip_state(struct vhm_irqchip *chip, u32 id, void *s, size_t size, bool set)
+{
+	struct kvm_irqchip all = { .chip_id = id };
+
+	memcpy(&all.chip, s, size);
+	if (vhm_irqchip_state(chip, &all, set))
+		abort();
+	memcpy(s, &all.chip, size);
+}
+
+void vhm_pic_get(struct vhm_irqchip *chip, int which, struct kvm_pic_state *s)
+{
+	memset(s, 0, sizeof(*s));
+	chip_state(chip, which & 1, s, sizeof(*s), false);
+}
+
+void vhm_pic_set(struct vhm_irqchip *chip, int which, const struct kvm_pic_state *s)
+{
+	struct kvm_pic_state copy = *s;
+
+	chip_state(chip, which & 1, &copy, sizeof(copy), true);
+}
+
+void vhm_ioapic_get(struct vhm_irqchip *chip, struct kvm_ioapic_state *s)
+{
+	memset(s, 0, sizeof(*s));
+	chip_state(chip, KVM_IRQCHIP_IOAPIC, s, sizeof(*s), false);
+}
+
+void vhm_ioapic_set(struct vhm_irqchip *chip, const struct kvm_ioapic_state *s)
+{
+	struct kvm_ioapic_state copy = *s;
+
+	chip_state(chip, KVM_IRQCHIP_IOAPIC, &copy, sizeof(copy), true);
 }
 
 struct vhm_lapic *cpu(unsigned int i)

@@ -10,21 +10,14 @@
 
 #define BOARD_CPUS	20
 
-struct board_timer {
-	struct vhm_irq_timer t;
-	u64 expires;		/* 0: not armed */
-};
-
 struct board_cpu {
 	struct vhm_lapic lapic;
-	struct board_timer timer;
 	unsigned int kicks, nmis, inits, sipis;
 	u8 sipi_vector;
 };
 
 struct board {
 	struct vhm_irqchip chip;
-	struct board_timer pit;
 	struct board_cpu *cpu[BOARD_CPUS];
 	unsigned int n_cpus;
 	u64 now;		/* ns; the guest's TSC runs at twice that */
@@ -57,6 +50,42 @@ static inline bool vhm_irq_pio_write(struct vhm_irqchip *chip, u16 port, u32 siz
 {
 	return vhm_irqchip_pio(chip, port, size, false, &val);
 }
+
+/* The bus: as many bytes of a value as the access has. */
+static inline u64 bus_bytes(u64 val, u32 size)
+{
+	return size < 8 ? val & ((1ULL << size * 8) - 1) : val;
+}
+
+static inline u64 vhm_lapic_read(struct vhm_lapic *lapic, u32 offset, u32 size)
+{
+	return bus_bytes(vhm_lapic_mmio_read(lapic, offset, size), size);
+}
+
+static inline void vhm_lapic_write(struct vhm_lapic *lapic, u32 offset, u32 size, u64 val)
+{
+	vhm_lapic_mmio_write(lapic, offset, size, bus_bytes(val, size));
+}
+
+static inline u64 vhm_ioapic_read(struct vhm_irqchip *chip, u32 offset, u32 size)
+{
+	u64 val = 0;
+
+	vhm_ioapic_mmio(chip, offset, false, &val);
+	return bus_bytes(val, size);
+}
+
+static inline void vhm_ioapic_write(struct vhm_irqchip *chip, u32 offset, u32 size, u64 val)
+{
+	val = bus_bytes(val, size);
+	vhm_ioapic_mmio(chip, offset, true, &val);
+}
+
+/* Chip state without its number. */
+void vhm_pic_get(struct vhm_irqchip *chip, int which, struct kvm_pic_state *s);
+void vhm_pic_set(struct vhm_irqchip *chip, int which, const struct kvm_pic_state *s);
+void vhm_ioapic_get(struct vhm_irqchip *chip, struct kvm_ioapic_state *s);
+void vhm_ioapic_set(struct vhm_irqchip *chip, const struct kvm_ioapic_state *s);
 
 u8 inb(u16 port);
 void outb(u16 port, u8 val);

@@ -238,7 +238,7 @@ TEST(published_late)
 	struct board_cpu late = { 0 };
 
 	board_init(1, 0);
-	CHECK_EQ(vhm_lapic_init(&late.lapic, &board.chip, &late.timer.t, 9, 9, false), 0);
+	CHECK_EQ(vhm_lapic_init(&late.lapic, &board.chip, 9, 9, false), 0);
 	vhm_lapic_write(&late.lapic, 0xf0, 4, 0x1ff);
 	CHECK_EQ(vhm_irq_msi(&board.chip, 0xfee09000, 0x41), 0);
 	vhm_lapic_publish(&late.lapic);			/* leaves holes below */

@@ -456,12 +456,12 @@ TEST(hpet_legacy)
 	program(0, 2, 1193);
 	vhm_pit_get(&board.chip, &s);
 	s.flags |= KVM_PIT_FLAGS_HPET_LEGACY;
-	vhm_pit_set(&board.chip, &s);
+	vhm_pit_set(&board.chip, &s, true);
 	CHECK_EQ(ticks(20 * MS), 0);
 	program(0, 2, 1193);
 	CHECK_EQ(ticks(20 * MS), 0);
 	s.flags = 0;
-	vhm_pit_set(&board.chip, &s);
+	vhm_pit_set(&board.chip, &s, true);
 	CHECK_EQ(ticks(20 * MS), 20);
 	board_exit();
 }
@@ -470,13 +470,13 @@ TEST(creation)
 {
 	struct kvm_pit_state2 s;
 	struct vhm_irqchip chip = { 0 };
-	struct vhm_irq_timer t = { 0 };
 	int i;
 
 	board_init(1, 0);
-	CHECK_EQ(vhm_pit_create(&board.chip, &t, 0), -EEXIST);
+	CHECK_EQ(vhm_pit_create(&board.chip, 0), -EEXIST);
+	CHECK_EQ(vhm_pit_create(&chip, 0), -ENOENT);
 	CHECK_EQ(vhm_irqchip_init(&chip, board.chip.ops), 0);
-	CHECK_EQ(vhm_pit_create(&chip, &t, 2), -EINVAL);
+	CHECK_EQ(vhm_pit_create(&chip, 2), -EINVAL);
 	vhm_irqchip_destroy(&chip);
 	vhm_pit_get(&board.chip, &s);
 	for (i = 0; i < 3; i++) {
@@ -509,7 +509,7 @@ TEST(state_round_trip)
 	board_init(1, KVM_PIT_SPEAKER_DUMMY);
 	pic_setup(1);
 	board.now += 12345678;
-	vhm_pit_set(&board.chip, &a);
+	vhm_pit_set(&board.chip, &a, true);
 	vhm_pit_get(&board.chip, &b);
 	for (i = 0; i < 3; i++) {
 		CHECK_EQ(b.channels[i].count_load_time, (s64)board.now);
@@ -530,7 +530,7 @@ TEST(state_garbage)
 	start();
 	for (v = 0; v < 256; v++) {
 		memset(&s, v, sizeof(s));
-		vhm_pit_set(&board.chip, &s);
+		vhm_pit_set(&board.chip, &s, true);
 		board_run(board.now + 3 * MS);
 		for (i = 0; i < 3; i++) {
 			value(i);

@@ -29,6 +29,7 @@ typedef __s64 s64;
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define fallthrough	__attribute__((__fallthrough__))
 #define __rcu
+#define noinline	__attribute__((__noinline__))
 #ifndef container_of
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -150,6 +151,20 @@ static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 c)
 {
 	return (__uint128_t)a * b / c;
 }
+
+/* The clock and the timers are the board's: irq_board.c. */
+enum hrtimer_restart { HRTIMER_NORESTART, HRTIMER_RESTART };
+enum hrtimer_mode { HRTIMER_MODE_ABS_HARD };
+struct hrtimer {
+	enum hrtimer_restart (*function)(struct hrtimer *t);
+	u64 expires;			/* 0: not armed */
+};
+
+u64 ktime_get_ns(void);
+void hrtimer_start(struct hrtimer *t, u64 expires, enum hrtimer_mode mode);
+void hrtimer_cancel(struct hrtimer *t);
+#define ns_to_ktime(ns)			(ns)
+#define hrtimer_set_expires(t, e)	((t)->expires = (e))
 
 struct rcu_head { int unused; };
 #define rcu_read_lock()			do { } while (0)

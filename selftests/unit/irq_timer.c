@@ -239,7 +239,7 @@ TEST(deadline_past_moved_and_cleared)
 	starts = board.timer_starts;
 	vhm_lapic_set_tsc_deadline(cpu(0), ~0ULL);	/* never */
 	CHECK_EQ(board.timer_starts, starts + 1);
-	CHECK((s64)board.cpu[0]->timer.expires > 0);
+	CHECK((s64)cpu(0)->timer.expires > 0);
 	run(1000 * MS);
 	CHECK(!fired());
 	board_exit();
@@ -253,12 +253,12 @@ TEST(stale_callback)
 	vhm_lapic_set_tsc_deadline(cpu(0), board.now * 2 + 2 * MS);
 	board.now += MS;
 	vhm_lapic_set_tsc_deadline(cpu(0), board.now * 2 + 2 * MS);
-	CHECK_EQ(board.cpu[0]->timer.t.fn(&board.cpu[0]->timer.t), 0);
+	CHECK_EQ(cpu(0)->timer.function(&cpu(0)->timer), HRTIMER_NORESTART);
 	CHECK(!fired());
 	CHECK(vhm_lapic_tsc_deadline(cpu(0)) != 0);
 	run(MS);
 	CHECK(fired());
-	CHECK_EQ(board.cpu[0]->timer.t.fn(&board.cpu[0]->timer.t), 0);
+	CHECK_EQ(cpu(0)->timer.function(&cpu(0)->timer), HRTIMER_NORESTART);
 	CHECK(!fired());
 	board_exit();
 }
@@ -280,11 +280,11 @@ TEST(tsc_jumps)
 	wr(0x320, 0x40000 | VEC);
 	vhm_lapic_set_tsc_deadline(cpu(0), board.now * 2 + 2 * MS);
 	board.now += MS / 2;		/* guest_tsc() is another one now */
-	vhm_lapic_tsc_changed(cpu(0));
+	vhm_lapic_set_tsc_deadline(cpu(0), vhm_lapic_tsc_deadline(cpu(0)));
 	CHECK_EQ(board.timer_starts, 2);
 	run(MS / 2);
 	CHECK(fired());
-	vhm_lapic_tsc_changed(cpu(0));	/* nothing armed */
+	vhm_lapic_set_tsc_deadline(cpu(0), vhm_lapic_tsc_deadline(cpu(0)));	/* nothing armed */
 	CHECK_EQ(board.timer_starts, 2);
 	board_exit();
 }

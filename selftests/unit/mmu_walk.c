@@ -37,9 +37,12 @@ static bool chance(int percent)
 
 /* ---- what walk.c calls ---- */
 
-int vhm_gpa_read(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len)
+int vhm_gpa_access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len, bool write,
+		   bool nofault)
 {
 	(void)vm;
+	(void)nofault;
+	CHECK(!write);
 	if (gpa > sizeof(ram) - len)
 		return -EFAULT;
 	memcpy(buf, ram + gpa, len);

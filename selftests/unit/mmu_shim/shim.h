@@ -32,7 +32,9 @@ typedef int64_t s64;
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 #define cmpxchg64(p, old, new) __sync_val_compare_and_swap(p, old, new)
-#define xchg(p, v)	__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+typedef struct { u64 v; } atomic64_t;
+#define atomic64_or(bits, a)		((void)__sync_fetch_and_or(&(a)->v, bits))
+#define atomic64_andnot(bits, a)	((void)__sync_fetch_and_and(&(a)->v, ~(bits)))
 static inline void set_bit_le(unsigned long nr, unsigned long *map)
 {
 	__sync_fetch_and_or(&map[nr / 64], 1ul << nr % 64);
@@ -59,6 +61,7 @@ typedef struct { long v; } atomic_long_t;
 struct mutex { int unused; };
 typedef struct { int unused; } rwlock_t;
 struct mmu_notifier { int unused; };
+struct mmu_notifier_ops;
 
 /* ---- lists ---- */
 struct list_head { struct list_head *next, *prev; };

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the VT-x back end share.
+ */
+#ifndef VMX_VMX_H
+#define VMX_VMX_H
+
+#include <linux/percpu.h>
+#include <asm/asm.h>
+#include <asm/cpufeature.h>
+#include <asm/desc.h>
+
+#include "vhm.h"
+#include "vmx/vmcs.h"
+
+/*
+ * VMCS fields that may change at any time, but can be written only in a section:
+ * the value that holds, and a bit each for "not yet in the VMCS".
+ */
+enum vmx_ctl {
+	VC_PROC, VC_PROC2, VC_ENTRY, VC_EXCEPTIONS, VC_INTR_STATE, VC_EPTP, VC_EVENT,
+	VC_EVENT_ERROR, VC_EVENT_LEN, VC_NR
+};
+#define VC_ALL		(BIT(VC_NR) - 1)
+
+#define VMX_NOTES	72
+
+/* A page that the CPU alone reads and writes, but for its first word. */
+struct vmx_region {
+	u32 revision;
+	u8 opaque[PAGE_SIZE - 4];
+};
+
+/* Guest state as the VMCS has it. */
+struct vmx_raw {
+	struct { u64 sel, ar, limit, base; } seg[VHM_NR_SEGS];
+	u64 cr0, cr3, cr4, gdt_base, gdt_limit, idt_base, idt_limit;
+};
+
+struct vmx_vcpu {
+	struct vhm_vcpu vcpu;
+	u64 vmcs_pa;		/* [c] */
+	u64 ctl[VC_NR];	/* [m] */
+	u32 ctl_dirty;		/* [m] bit per enum vmx_ctl */
+	bool fresh;		/* [m] the VMCS is to be built anew */
+	bool launched;		/* [o] VMRESUME from now on, in this section */
+	bool intr_state_valid;	/* [o] ctl[VC_INTR_STATE] is what the last exit left */
+	bool flush;		/* [m] INVEPT when the next section begins */
+	bool current_here;	/* [o] the VMCS may be accessed */
+	u64 eptp;		/* [m] */
+	u16 vpid;		/* [c] 0: none */
+	u64 host_rsp;		/* [o] as it stands in the VMCS */
+	u64 hw_rip, hw_rsp, hw_rflags;	/* [o] as they stand in the VMCS */
+	/* SPEC_CTRL: swapped round the entry when spec_swap */
+	u64 spec_ctrl;		/* [m] the guest's */
+	u32 spec_guest, spec_host;	/* [o] of this section */
+	bool spec_swap;		/* [o] */
+	bool rdtscp;		/* [m] the guest has RDTSCP or RDPID */
+	bool host_tsc_aux;	/* [o] guest's TSC_AUX is loaded in this section */
+	bool syscall_msrs;	/* [o] guest's STAR, LSTAR, SFMASK are, too */
+	bool dr_loaded;		/* [o] this section has DR0-3 and DR6 of the guest in place */
+	u64 tsc_aux;		/* [m] */
+	u64 host_dr[4];		/* [o] while dr_loaded */
+	int host_cpu;		/* [o] whose per-CPU host state the VMCS holds, -1 none */
+	struct vhm_event event;	/* [o] of VC_EVENT, until it is in */
+	/* the host's, of this section */
+	u64 host_cr3, host_cr4, host_fs_base, host_kernel_gs, host_debugctl;
+	u16 host_fs, host_gs, host_ds, host_es, host_ldt;
+	/* raised by an exit, to be handed on when VMX is off */
+	bool host_nmi, host_mc;	/* [o] */
+	u32 fetched;		/* [m] groups of st that raw has */
+	struct vmx_raw raw;	/* [m] */
+	u64 note[VMX_NOTES];	/* [o] for the next vmx_dump() */
+	struct vmx_region vmcs __aligned(PAGE_SIZE);
+	u8 vapic[PAGE_SIZE];	/* [o] only the task priority is used */
+};
+
+static inline struct vmx_vcpu *to_vmx(struct vhm_vcpu *vcpu)
+{
+	return container_of(vcpu, struct vmx_vcpu, vcpu);
+}
+
+/* A CPU's part; touched only in a section on that CPU, but for set-up. */
+struct vmx_cpu {
+	u64 vmxon_pa;
+	bool known;		/* what follows was read: constant while the CPU is up */
+	struct desc_ptr gdt, idt;
+	u64 tr_base, gs_base, sysenter_cs, sysenter_esp, sysenter_eip, efer, pat;
+	u64 star, lstar, sfmask, tsc_aux;
+	const struct vmx_vcpu *last;	/* ran here last: flush and IBPB when it changes */
+};
+DECLARE_PER_CPU(struct vmx_cpu, vmx_cpus);
+
+/* What the capability MSRs and our wishes came to; constant after vmx_check(). */
+struct vmx_config {
+	u32 revision, pin, proc, proc2, exit, entry;
+	u64 ept_cap, cr0_fixed, cr4_fixed, cr4_possible;
+};
+extern struct vmx_config vmx_config;
+
+/* caps.c */
+int vmx_check(void);
+void vmx_setup_caps(void);
+
+/* state.c */
+void vmx_state_load(struct vhm_vcpu *vcpu, u32 groups);
+/** vmx_state_fetch: copy groups from the VMCS to vmx->raw. Section. */
+void vmx_state_fetch(struct vmx_vcpu *vmx, u32 groups);
+/** vmx_state_store: write vcpu->st_dirty to the VMCS. Section. False: see state.c. */
+bool vmx_state_store(struct vmx_vcpu *vmx);
+
+/* exit.c */
+/** vmx_decode: VMCS to vcpu->exit. Section, after an exit. */
+void vmx_decode(struct vmx_vcpu *vmx);
+
+/* intr.c */
+void vmx_inject(struct vhm_vcpu *vcpu, const struct vhm_event *ev);
+u32 vmx_blocked(struct vhm_vcpu *vcpu);
+void vmx_set_blocked(struct vhm_vcpu *vcpu, u32 block);
+void vmx_open_window(struct vhm_vcpu *vcpu, u32 windows);
+/** vmx_intr_state: the interruptibility state; read from the VMCS once per exit. */
+u32 vmx_intr_state(struct vmx_vcpu *vmx);
+/** vmx_cut_short: hand back the event that the exit interrupted. */
+void vmx_cut_short(struct vmx_vcpu *vmx, u32 info);
+/** vmx_events_before_entry: what the entry checks want of TF and the shadows. */
+void vmx_events_before_entry(struct vmx_vcpu *vmx);
+
+/* vmx.c */
+void vmx_update_intercepts(struct vhm_vcpu *vcpu);
+void vmx_flush_tlb(struct vhm_vcpu *vcpu);
+
+static inline void vmx_set_ctl(struct vmx_vcpu *vmx, enum vmx_ctl ctl, u64 val)
+{
+	if (vmx->ctl[ctl] != val) {
+		vmx->ctl[ctl] = val;
+		vmx->ctl_dirty |= BIT(ctl);
+	}
+}
+
+static inline void vmx_change_ctl(struct vmx_vcpu *vmx, enum vmx_ctl ctl, u32 bits, bool on)
+{
+	vmx_set_ctl(vmx, ctl, on ? vmx->ctl[ctl] | bits : vmx->ctl[ctl] & ~(u64)bits);
+}
+
+/* msr.c */
+int vmx_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host);
+int vmx_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host);
+int vmx_bitmap_alloc(void);	/* -ENOMEM */
+void vmx_bitmap_free(void);
+u64 vmx_bitmap_pa(void);
+/** vmx_msrs_enter, vmx_msrs_leave: those that neither entry nor exit switch. Section. */
+void vmx_msrs_enter(struct vmx_vcpu *vmx, const struct vmx_cpu *c);
+void vmx_msrs_leave(struct vmx_vcpu *vmx, const struct vmx_cpu *c);
+
+/* dump.c */
+void vmx_dump(struct vhm_vcpu *vcpu);
+/** vmx_dump_note: keep what a later vmx_dump() is to print. Section. */
+void vmx_dump_note(struct vmx_vcpu *vmx);
+
+/* vmenter.S */
+/** vmx_vmenter: true when the instruction itself failed and there was no exit. */
+asmlinkage bool vmx_vmenter(struct vmx_vcpu *vmx);
+extern const char vmx_vmexit[];
+
+#endif
