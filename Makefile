@@ -2,26 +2,32 @@
 # The entry point for people; Kbuild is the kernel's.  Each target first
 # installs what it lacks (Debian packages, as root or through sudo).
 
-HOST ?= amd
+# The machine that hv runs on: an emulated one of each vendor, or HOST=local.
+VENDOR ?= $(if $(wildcard kmod/vmx),both,amd)
+HOSTS := $(or $(HOST),$(patsubst both,amd intel,$(VENDOR)))
 DEVICE ?= /dev/hv
 DESTDIR ?=
 PREFIX ?= /usr
 
-ifeq ($(HOST),local)
+ifeq ($(HOSTS),local)
 KVER ?= $(shell tools/kver --running)
 else
 KVER ?= $(shell tools/kver)
 endif
-export HOST DEVICE
+export DEVICE
+
+comma := ,
 
 # A person who types `make demo` wants all processors at work.
 J := $(if $(filter 0,$(MAKELEVEL)),-j$(shell nproc))
 
 BUILD_NEEDS := gcc make libc6-dev libseccomp-dev
-ifneq ($(HOST),local)
+ifneq ($(HOSTS),local)
 BUILD_NEEDS += kernel
 endif
-HOST_NEEDS := qemu-system-x86 busybox-static cpio kmod
+HOST_NEEDS := busybox-static cpio kmod
+HOST_NEEDS_amd := qemu-system-x86
+HOST_NEEDS_intel := g++ binutils xz-utils debian-archive-keyring
 CHECK_NEEDS := acpica-tools sparse perl clang expect socat binutils xz-utils libclang-rt-14-dev
 BENCH_NEEDS := gnuplot-nox
 
@@ -29,10 +35,12 @@ all: modules userspace
 
 help:
 	@echo 'make demo       boot a Debian guest on hv in an emulated host'
+	@echo '                (VENDOR=intel: an Intel machine instead of an AMD one)'
 	@echo '                (HOST=local: on this machine, with its VT-x or AMD-V)'
 	@echo '                (DEVICE=/dev/kvm: the same on stock KVM)'
 	@echo 'make            build the module hv.ko and the VMM userspace/hv'
 	@echo 'make check      build, lint, unit tests, and all tests on hv and on KVM'
+	@echo '                (VENDOR=amd, intel or both; default here: $(VENDOR))'
 	@echo 'make check-long the same with the long stress tests'
 	@echo 'make lint       static checks alone'
 	@echo 'make bench      instructions per exit, hv beside KVM'
@@ -43,7 +51,8 @@ needs-build:
 	@tools/need $(BUILD_NEEDS)
 
 needs-host: needs-build
-	@tools/need $(HOST_NEEDS)
+	@tools/need $(HOST_NEEDS) $(foreach h,$(HOSTS),$(HOST_NEEDS_$h))
+	@$(if $(filter intel,$(HOSTS)),tools/bochs >/dev/null)
 
 needs-check: needs-host
 	@tools/need $(CHECK_NEEDS)
@@ -58,21 +67,24 @@ userspace: needs-build
 	@$(MAKE) --no-print-directory -C userspace
 
 demo: can-run-host needs-host $(if $(filter /dev/hv,$(DEVICE)),modules) userspace
-	@KVER=$(KVER) tools/demo $(HOST) $(DEVICE)
+	@KVER=$(KVER) tools/demo $(firstword $(HOSTS)) $(DEVICE)
 
 # Says why not before anything is installed or built.
 can-run-host:
-	@test -x selftests/hosts/$(HOST) || { echo "no HOST=$(HOST): amd or local"; exit 1; }
-	@test $(HOST) != local || selftests/hosts/local --can-run
+	@case '$(HOSTS)' in \
+	amd|intel|'amd intel') ;; \
+	local) selftests/hosts/local --can-run ;; \
+	*) echo "no $(if $(HOST),HOST=$(HOST): amd$(comma) intel or local,VENDOR=$(VENDOR): amd$(comma) intel or both)"; exit 1 ;; \
+	esac
 
 check check-long: can-run-host needs-check
-	@KVER=$(KVER) tools/check $(if $(filter check-long,$@),--long) $(HOST)
+	@KVER=$(KVER) tools/check $(if $(filter check-long,$@),--long) $(HOSTS)
 
 lint: needs-check
 	@KVER=$(KVER) tools/lint/run
 
 bench: can-run-host needs-bench modules userspace
-	@KVER=$(KVER) bench/run.sh
+	@KVER=$(KVER) bench/run.sh $(HOSTS)
 
 install: modules userspace
 	@tools/install '$(DESTDIR)' '$(PREFIX)'

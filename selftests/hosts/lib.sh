@@ -84,8 +84,8 @@ report() {
 		sed 's/\r*$//; s/^/  | /' "$run/splats"
 	fi
 	if [ -e "$run/timeout" ]; then
-		echo "$me: no end within $timeout s, stopped; the CPUs were at:"
-		timeout 1 cat <"$run/monitor.out" | tr '\r' '\n' |
+		echo "$me: no end within $timeout s, stopped${cpus_at:+; the CPUs were at:}"
+		[ -z "$cpus_at" ] || timeout 1 cat <"$run/monitor.out" | tr '\r' '\n' |
 			grep -oE '^(CPU#[0-9]+|RIP=.*)' | sed 's/^/  /'
 		exit $ST_TIMEOUT
 	fi
