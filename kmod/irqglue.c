@@ -39,6 +39,11 @@ static void op_message(struct vhm_lapic *lapic, enum vhm_irq_mode mode, u8 vecto
 	}
 }
 
+static void op_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins)
+{
+	vhm_irqfd_acked(container_of(chip, struct vhm_vm, chip), ioapic, pins);
+}
+
 static u64 op_tsc_expiry(struct vhm_lapic *lapic, u64 tsc)
 {
 	u64 now = vhm_guest_tsc(vcpu_of(lapic));
@@ -49,6 +54,7 @@ static u64 op_tsc_expiry(struct vhm_lapic *lapic, u64 tsc)
 static const struct vhm_irq_ops irq_ops = {
 	.kick = op_kick,
 	.message = op_message,
+	.acked = op_acked,
 	.tsc_expiry = op_tsc_expiry,
 };
 
@@ -214,6 +220,7 @@ int vhm_irq_ioctl(struct vhm_vm *vm, unsigned int cmd, unsigned long arg)
 	VHM_ROW(KVM_IRQ_LINE, struct kvm_irq_level, NEED(chip, irq_line(chip, a)));
 	VHM_ROW(KVM_IRQ_LINE_STATUS, struct kvm_irq_level, NEED(chip, irq_line(chip, a)));
 	VHM_ROW_RAW(KVM_SET_GSI_ROUTING, VHM_LOCKED(vm, r = set_routing(vm, u)));
+	VHM_ROW(KVM_IRQFD, struct kvm_irqfd, r = vhm_irqfd(vm, a));
 	VHM_ROW(KVM_SIGNAL_MSI, struct kvm_msi,
 		r = chip && !a->flags ? vhm_irq_msi(chip, a->address_lo, a->data) : -EINVAL);
 	VHM_ROW_RAW(KVM_CREATE_PIT,

@@ -17,6 +17,7 @@
 #include <linux/rcuwait.h>
 #include <linux/refcount.h>
 #include <linux/srcu.h>
+#include <linux/workqueue.h>
 
 #include "emul/emul.h"
 #include "irq/irq.h"
@@ -286,6 +287,8 @@ struct vhm_vm {
 	struct vhm_irqchip *irqchip;	/* [v] to set: NULL or &chip */
 	struct vhm_irqchip chip;
 	struct hlist_head iobus;	/* eventfd.c: under srcu or a section; [v] to change */
+	struct hlist_head irqfds, resamplers;	/* irqfd.c: [v]; the latter to read: srcu */
+	struct work_struct irqfd_work;	/* drops the irqfds whose eventfd was closed */
 	struct vhm_coalesced *coalesced;	/* [c] coalesced.c */
 	u64 bsp_id;		/* [v] */
 	/* paravirtual clock (clock.c) */
@@ -542,6 +545,15 @@ int vhm_ioeventfd(struct vhm_vm *vm, const struct kvm_ioeventfd *a);
 void vhm_iobus_destroy(struct vhm_vm *vm);
 /** signal the ioeventfd that matches; false: none. Section or srcu. */
 bool vhm_iobus_write(struct vhm_vm *vm, bool pio, u64 addr, int size, u64 val);
+
+/* ---- irqfd.c -------------------------------------------------------------- */
+
+int vhm_irqfd(struct vhm_vm *vm, const struct kvm_irqfd *a);
+void vhm_irqfds_init(struct vhm_vm *vm);
+/** vhm_irqfds_destroy: no descriptor of the VM is left. Process. */
+void vhm_irqfds_destroy(struct vhm_vm *vm);
+/** vhm_irqfd_acked: ops->acked of the irq room. Any context but NMI. */
+void vhm_irqfd_acked(struct vhm_vm *vm, bool ioapic, u32 pins);
 
 /* ---- coalesced.c ----------------------------------------------------------- */
 

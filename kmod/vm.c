@@ -29,6 +29,7 @@ static struct vhm_vm *vm_alloc(void)
 	r = vhm_coalesced_init(vm) ?: vhm_mem_init(vm);
 	if (r)
 		goto err_mm;
+	vhm_irqfds_init(vm);
 	vhm_vm_clock_init(vm);
 	return vm;
 
@@ -46,6 +47,7 @@ static void vm_destroy(struct vhm_vm *vm)
 	int i;
 
 	/* timers and event sources first: they reach into vCPUs */
+	vhm_irqfds_destroy(vm);
 	vhm_iobus_destroy(vm);
 	if (vm->chip.has_pit)
 		hrtimer_cancel(&vm->chip.pit.timer);

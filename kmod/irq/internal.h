@@ -118,6 +118,14 @@ void vhm_pic_state(struct vhm_irqchip *chip, u32 which, struct kvm_pic_state *s,
 void vhm_pit_pio(struct vhm_irqchip *chip, u16 port, bool in, u32 *val);
 /** vhm_pit_acked: the guest ended interrupts of these pins. No lock held. */
 void vhm_pit_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins);
+/** vhm_irq_acked: the same to all who want to know. */
+static inline void vhm_irq_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins)
+{
+	vhm_pit_acked(chip, ioapic, pins);
+	if (READ_ONCE(chip->watch_acks))
+		chip->ops->acked(chip, ioapic, pins);
+}
+
 /** vhm_pit_opened: the guest unmasked these pins. Any locks held. */
 void vhm_pit_opened(struct vhm_irqchip *chip, bool ioapic, u32 pins);
 

@@ -92,7 +92,7 @@ void vhm_ioapic_eoi(struct vhm_irqchip *chip, struct vhm_lapic *src, u8 vector, 
 	for (pin = 0; pin < KVM_IOAPIC_NUM_PINS; pin++)
 		if ((READ_ONCE(io->s.redirtbl[pin].bits) & RTE_VECTOR) == vector)
 			pins |= BIT(pin);
-	vhm_pit_acked(chip, true, pins);
+	vhm_irq_acked(chip, true, pins);
 	if (!level)
 		return;
 	guard(vhm_raw)(&io->lock);

@@ -43,8 +43,11 @@
 #define VHM_APIC_BASE_X2APIC	0x400
 #define VHM_APIC_BASE_ENABLE	0x800
 
-/* Who drives a GSI, KVM_IRQ_LINE or the PIT; lines of several sources are ORed. */
-enum vhm_irq_source { VHM_IRQ_SRC_USER, VHM_IRQ_SRC_PIT };
+/*
+ * Who drives a GSI: KVM_IRQ_LINE and plain irqfds, the PIT, resampling irqfds;
+ * lines of several sources are ORed.
+ */
+enum vhm_irq_source { VHM_IRQ_SRC_USER, VHM_IRQ_SRC_PIT, VHM_IRQ_SRC_RESAMPLE };
 
 /* What vhm_irq_pending() says when the PIC has something; not a vector. */
 #define VHM_IRQ_EXTINT	256
@@ -111,6 +114,7 @@ struct vhm_irqchip {
 	struct vhm_lapic *lapics[VHM_IRQ_MAX_LAPICS];	/* published with release */
 	u32 n_lapics;		/* places in use, holes included; release, acquire */
 	bool has_pit;		/* set with release by vhm_pit_create() */
+	bool watch_acks;	/* [a] the owner wants ->acked */
 	struct vhm_routing __rcu *routing;	/* [r] */
 	u32 pit_pins[2];	/* [r] pins that GSI 0 drives: of the PICs, of the IOAPIC */
 	struct vhm_pic pic;
@@ -136,6 +140,12 @@ struct vhm_irq_ops {
 	void (*kick)(struct vhm_lapic *lapic);
 	/** message: NMI, INIT or STARTUP (with a vector) arrived at this LAPIC. Any context. */
 	void (*message)(struct vhm_lapic *lapic, enum vhm_irq_mode mode, u8 vector);
+	/**
+	 * acked: the guest ended interrupts of these pins, of the IOAPIC or of both
+	 * PICs. The vCPU's thread, no lock held; for a level pin the line may be
+	 * lowered or raised again here. Called while chip->watch_acks is set.
+	 */
+	void (*acked)(struct vhm_irqchip *chip, bool ioapic, u32 pins);
 	/**
 	 * tsc_expiry: when the guest's TSC will be tsc, in ns of ktime_get_ns(),
 	 * rounded up and below 2^63; 0: it is there already. The vCPU's thread.
@@ -174,6 +184,9 @@ int vhm_pit_create(struct vhm_irqchip *chip, u32 flags);
  * one still pending or taken by nobody, < 0 masked or no such GSI.
  */
 int vhm_irq_line(struct vhm_irqchip *chip, enum vhm_irq_source source, u32 gsi, bool level);
+
+/** vhm_irq_pins: the pins of the IOAPIC, or of both PICs, that a GSI drives now. Any context. */
+u32 vhm_irq_pins(struct vhm_irqchip *chip, u32 gsi, bool ioapic);
 
 /**
  * vhm_irq_msi: deliver a message-signalled interrupt; addr and data as a PCI

@@ -6,7 +6,7 @@
  * master is no line of its own: its request bit always shows the output of the
  * slave. After every change update() recomputes both outputs; when the
  * master's rises, the CPUs that take ExtINT are kicked. Acknowledgements are
- * reported after the lock is dropped, because the PIT may answer with a tick.
+ * reported after the lock is dropped, because who hears of it may drive a line.
  *
  * Sources: 8259A data sheet, "Interrupt Sequence", "Programming the 8259A";
  * PIIX data sheet, "Edge/Level Control Registers".
@@ -125,7 +125,7 @@ u8 vhm_pic_inta(struct vhm_irqchip *chip)
 		vector = (chip->pic.pics[which].irq_base & 0xf8) + (irq < 0 ? 7 : irq);
 		update(chip);
 	}
-	vhm_pit_acked(chip, false, acked & ~CASCADE);
+	vhm_irq_acked(chip, false, acked & ~CASCADE);
 	return vector;
 }
 
@@ -227,7 +227,7 @@ void vhm_pic_pio(struct vhm_irqchip *chip, u16 port, bool in, u32 *val)
 		if (!in)
 			update(chip);
 	}
-	vhm_pit_acked(chip, false, acked & ~CASCADE);
+	vhm_irq_acked(chip, false, acked & ~CASCADE);
 }
 
 void vhm_pic_state(struct vhm_irqchip *chip, u32 which, struct kvm_pic_state *s, bool set)

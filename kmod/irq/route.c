@@ -129,6 +129,22 @@ int vhm_irq_line(struct vhm_irqchip *chip, enum vhm_irq_source source, u32 gsi, 
 	return ret;
 }
 
+u32 vhm_irq_pins(struct vhm_irqchip *chip, u32 gsi, bool ioapic)
+{
+	const struct vhm_routing *rt;
+	const struct route *route;
+	u32 pins = 0, way;
+
+	rcu_read_lock();
+	rt = rcu_dereference(chip->routing);
+	route = gsi < rt->n_gsi ? &rt->gsi[array_index_nospec(gsi, rt->n_gsi)] : NULL;
+	for (way = 0; route && way < KVM_NR_IRQCHIPS; way++)
+		if (route->ways & BIT(way) && (way == KVM_IRQCHIP_IOAPIC) == ioapic)
+			pins |= BIT(route->pin[way]);
+	rcu_read_unlock();
+	return pins;
+}
+
 /* ---- building a table ----------------------------------------------------------- */
 
 /* One entry of the user's, its GSI checked. 0, -EINVAL. */

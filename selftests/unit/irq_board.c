@@ -69,7 +69,15 @@ static u64 op_tsc_expiry(struct vhm_lapic *lapic, u64 tsc)
 	return tsc > now ? board.now + ticks / 2 + (ticks & 1) : 0;
 }
 
+static void op_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins)
+{
+	board.acked[ioapic] |= pins;
+	if (board.resample && vhm_irq_pins(chip, board.resample, ioapic) & pins)
+		vhm_irq_line(chip, VHM_IRQ_SRC_RESAMPLE, board.resample, false);
+}
+
 static const struct vhm_irq_ops ops = {
+	.acked = op_acked,
 	.kick = op_kick,
 	.message = op_message,
 	.tsc_expiry = op_tsc_expiry,

@@ -21,6 +21,8 @@ struct board {
 	struct board_cpu *cpu[BOARD_CPUS];
 	unsigned int n_cpus;
 	u64 now;		/* ns; the guest's TSC runs at twice that */
+	u32 acked[2];		/* pins whose interrupts ended: PICs, IOAPIC */
+	u32 resample;		/* a GSI whose resampling source goes low at its ack; 0: none */
 	unsigned int timer_starts, timer_cancels, timer_expiries;
 };
 

@@ -274,3 +274,45 @@ TEST(state_garbage)
 		io_rd(i);
 	board_exit();
 }
+
+/* Who watches is told which pins ended, edge and level, and can lower a line in time. */
+TEST(acks)
+{
+	board_init(1, 0);
+	rte(18, 0, LEVEL | 0x51);
+	rte(19, 0, 0x61);
+	line(19, true);
+	CHECK_EQ(take(0), 0x61);
+	eoi(0);
+	CHECK_EQ(board.acked[1], 0);		/* nobody watched */
+	board.chip.watch_acks = true;
+	board.resample = 18;
+	CHECK_EQ(vhm_irq_line(&board.chip, VHM_IRQ_SRC_RESAMPLE, 18, true), 1);
+	CHECK_EQ(take(0), 0x51);
+	CHECK_EQ(board.acked[1], 0);
+	eoi(0);
+	CHECK_EQ(board.acked[1], 1 << 18);
+	CHECK_EQ(take(0), -1);
+	/* another source holds the line: it comes again */
+	line(18, true);
+	vhm_irq_line(&board.chip, VHM_IRQ_SRC_RESAMPLE, 18, true);
+	CHECK_EQ(take(0), 0x51);
+	eoi(0);
+	CHECK_EQ(take(0), 0x51);
+	line(18, false);
+	eoi(0);
+	CHECK_EQ(take(0), -1);
+	CHECK_EQ(board.acked[0], 0);
+	board_exit();
+}
+
+TEST(pins_of_a_gsi)
+{
+	board_init(1, 0);
+	CHECK_EQ(vhm_irq_pins(&board.chip, 10, true), 1 << 10);
+	CHECK_EQ(vhm_irq_pins(&board.chip, 10, false), 1 << 10);
+	CHECK_EQ(vhm_irq_pins(&board.chip, 20, false), 0);
+	CHECK_EQ(vhm_irq_pins(&board.chip, 24, true), 0);
+	CHECK_EQ(vhm_irq_pins(&board.chip, 0xffffffff, true), 0);
+	board_exit();
+}

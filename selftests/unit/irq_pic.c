@@ -428,3 +428,30 @@ TEST(state_garbage)
 	}
 	board_exit();
 }
+
+/* Who watches is told of each end, at either chip and of its own accord too. */
+TEST(acks_for_a_watcher)
+{
+	start(1);
+	board.chip.watch_acks = true;
+	raise_line(3);
+	CHECK_EQ(take(0), 0x23);
+	CHECK_EQ(board.acked[0], 0);
+	outb(0x20, 0x20);
+	CHECK_EQ(board.acked[0], 1 << 3);
+	raise_line(10);
+	CHECK_EQ(take(0), 0x2a);
+	outb(0xa0, 0x20);
+	CHECK_EQ(board.acked[0], 1 << 3 | 1 << 10);
+	outb(0x20, 0x20);
+	/* a level pin that the ack lowers does not come again */
+	outb(0x4d1, 1 << 3);
+	board.resample = 11;
+	vhm_irq_line(&board.chip, VHM_IRQ_SRC_RESAMPLE, 11, true);
+	CHECK_EQ(take(0), 0x2b);
+	outb(0xa0, 0x20);
+	outb(0x20, 0x20);
+	CHECK_EQ(take(0), -1);
+	CHECK_EQ(board.acked[1], 0);
+	board_exit();
+}
