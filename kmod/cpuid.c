@@ -72,16 +72,16 @@ struct leaf_row {
 		 F(CLDEMOTE) | F(MOVDIRI) | F(MOVDIR64B) | F_512C)
 #define F_512C (F(AVX512VBMI) | F(AVX512_VBMI2) | F(AVX512_VNNI) | F(AVX512_BITALG) |		\
 		  F(AVX512_VPOPCNTDQ))
-#define F_7D	(F(FSRM) | F(MD_CLEAR) | F(SERIALIZE) | F(SPEC_CTRL) | F(INTEL_STIBP) |		\
+#define F_7D	(F(FSRM) | F(MD_CLEAR) | F(SERIALIZE) | F(SPEC_CTRL) | BIT(27) | /* STIBP */		\
 		 F(SPEC_CTRL_SSBD) | F_512D)
 #define F_512D (F(AVX512_VP2INTERSECT) | F(AVX512_FP16))
 #define F_X1C	(F(LAHF_LM) | F(CMP_LEGACY) | F(CR8_LEGACY) | F(ABM) | F(SSE4A) |		\
 		 F(MISALIGNSSE) | F(3DNOWPREFETCH) | F(XOP) | F(FMA4) | F(TBM) | F(TOPOEXT))
 #define F_X1D	(F_1D_BOTH | F(SYSCALL) | F(NX) | F(MMXEXT) | F(FXSR_OPT) | F(GBPAGES) |	\
 		 F(RDTSCP) | F(LM) | F(3DNOWEXT) | F(3DNOW))
-#define F_X8B	(F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) | F(AMD_IBPB) | F(AMD_IBRS) |		\
-		 F(AMD_STIBP) | F(AMD_STIBP_ALWAYS_ON) | F(AMD_SSBD) | F(AMD_SSB_NO) |		\
-		 BIT(28))	/* and PSFD, which older kernels do not name */
+#define F_X8B	(F(CLZERO) | F(XSAVEERPTR) | F(WBNOINVD) | BIT(12) | BIT(14) | BIT(15) |		\
+		 BIT(17) | BIT(24) | BIT(26) | BIT(28))
+/* the numbers: IBPB, IBRS, STIBP, STIBP always on, SSBD, SSB_NO, PSFD */
 
 static const struct leaf_row leaves[] = {
 	{ 0x0, 0, 0, RAW },

@@ -25,6 +25,7 @@
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 
+#include "cpuregs.h"
 #include "msr.h"
 
 #define VAR_MTRR_BASE0	0x200
@@ -32,6 +33,9 @@
 #define MTRR_TYPES	0x73	/* bit per memory type: UC WC WT WP WB */
 #define PAT_TYPES	0xf3	/* and UC- */
 #define MCG_CTL_P_BIT	BIT_ULL(8)
+/* by the numbers that they have on the CPUs with these MSRs; their tables name a vendor */
+#define MSR_HWCR		0xc0010015
+#define MSR_DE_CFG		0xc0011029
 #define HWCR_MC_WREN	BIT_ULL(18)
 #define HWCR_IGNORED	(BIT_ULL(3) | BIT_ULL(6) | BIT_ULL(8))	/* cache and IGNNE quirks */
 #define HWCR_KEPT	(HWCR_MC_WREN | BIT_ULL(24))
@@ -39,11 +43,11 @@
 
 /*
  * PLAIN keeps what is written; QUIET is a constant that ignores writes, FIXED
- * one that takes only itself, SAME takes only what is there; VENDOR is the back
- * end's; CANON holds a linear address. The others are each one of its kind.
+ * one that takes only itself, SAME takes only what is there; CPUREG is
+ * cpuregs.c's; CANON holds a linear address. The others are each one of its kind.
  */
 enum msr_kind {
-	PLAIN, QUIET, FIXED, SAME, VENDOR, CANON, PAT, MTRR_VAR, MTRR_FIX, MTRR_DEF,
+	PLAIN, QUIET, FIXED, SAME, CPUREG, CANON, PAT, MTRR_VAR, MTRR_FIX, MTRR_DEF,
 	HOST_BITS, UCODE, MISC, HWCR, MCG_CTL, BANK, EFER, TSC, TSC_ADJUST, APICBASE,
 	DEADLINE, WALL_CLOCK, SYSTEM_TIME,
 };
@@ -79,7 +83,7 @@ static const struct msr_row table[] = {
 	STORE(MSR_KVM_SYSTEM_TIME, SYSTEM_TIME, LIST, system_time),
 	ZERO(MSR_IA32_PLATFORM_ID), OTHER(MSR_IA32_APICBASE, APICBASE, 0),
 	ZERO(MSR_IA32_EBL_CR_POWERON), STORE(MSR_IA32_TSC_ADJUST, TSC_ADJUST, LIST, tsc_adjust),
-	OTHER(MSR_IA32_SPEC_CTRL, VENDOR, LIST), OTHER(MSR_IA32_PRED_CMD, VENDOR, 0),
+	OTHER(MSR_IA32_SPEC_CTRL, CPUREG, LIST), OTHER(MSR_IA32_PRED_CMD, CPUREG, 0),
 	ZERO(MSR_IA32_UCODE_WRITE),
 	STORE(MSR_IA32_UCODE_REV, UCODE, LIST | FEATURE, ucode_rev),
 	CONST(MSR_PLATFORM_INFO, FIXED, LIST | FEATURE, 0),
@@ -114,14 +118,17 @@ static const struct msr_row table[] = {
 	STATE(MSR_FS_BASE, CANON, 0, VHM_ST_SEG, seg[VHM_FS].base),
 	STATE(MSR_GS_BASE, CANON, 0, VHM_ST_SEG, seg[VHM_GS].base),
 	STATE(MSR_KERNEL_GS_BASE, CANON, LIST, VHM_ST_SYS, kernel_gs_base),
-	OTHER(MSR_TSC_AUX, VENDOR, LIST),
-	ZEROS(MSR_K7_EVNTSEL0, MSR_K7_PERFCTR3), ZERO(MSR_AMD64_SYSCFG),
-	STORE(MSR_K7_HWCR, HWCR, LIST, hwcr, ~HWCR_KEPT),
-	ZERO(MSR_AMD64_NB_CFG), ZERO(MSR_AMD64_PATCH_LOADER), ZERO(MSR_K8_INT_PENDING_MSG),
-	ZERO(MSR_FAM10H_MMIO_CONF_BASE), ZEROS(MSR_K8_TSEG_ADDR, MSR_K8_TSEG_MASK),
-	ZERO(MSR_VM_HSAVE_PA), ZERO(MSR_AMD64_DC_CFG), ZERO(MSR_AMD64_TW_CFG),
-	STORE(MSR_AMD64_DE_CFG, HOST_BITS, LIST | FEATURE, de_cfg),
-	ZERO(MSR_AMD64_BU_CFG2), ZERO(MSR_F15H_EX_CFG),
+	OTHER(MSR_TSC_AUX, CPUREG, LIST),
+	/* performance counters, system configuration */
+	ZEROS(0xc0010000, 0xc0010007), ZERO(0xc0010010),
+	STORE(MSR_HWCR, HWCR, LIST, hwcr, ~HWCR_KEPT),
+	/* north bridge configuration, microcode patch, interrupt pending */
+	ZERO(0xc001001f), ZERO(0xc0010020), ZERO(0xc0010055),
+	/* configuration space, system management, host save area */
+	ZERO(0xc0010058), ZEROS(0xc0010112, 0xc0010113), ZERO(0xc0010117),
+	/* configuration of the data cache, table walker, decode, bus, execution */
+	ZERO(0xc0011022), ZERO(0xc0011023), STORE(MSR_DE_CFG, HOST_BITS, LIST | FEATURE, de_cfg),
+	ZERO(0xc001102a), ZERO(0xc001102c),
 };
 
 static const struct msr_row *find_row(u32 index)
@@ -161,9 +168,8 @@ static u64 feature_value(u32 index)
 		       (boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) ? 0 : ARCH_CAP_PSCHANGE_MC_NO);
 	case MSR_IA32_UCODE_REV:
 		return vhm_caps.ucode_rev;
-	case MSR_AMD64_DE_CFG:
-		return boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ?
-		       MSR_AMD64_DE_CFG_LFENCE_SERIALIZE : 0;
+	case MSR_DE_CFG:	/* LFENCE serialises */
+		return boot_cpu_has(X86_FEATURE_LFENCE_RDTSC) ? BIT(1) : 0;
 	default:
 		return 0;	/* PLATFORM_INFO: no CPUID faulting */
 	}
@@ -222,8 +228,8 @@ static int row_get(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index, 
 	case DEADLINE:
 		*val = vcpu->lapic ? vhm_lapic_tsc_deadline(vcpu->lapic) : 0;
 		return !vcpu->lapic && !host;
-	case VENDOR:
-		return vhm_ops->msr_get(vcpu, index, val, host);
+	case CPUREG:
+		return vhm_cpuregs_get(vcpu, index, val, host);
 	case TSC:
 		*val = vhm_guest_tsc(vcpu);
 		return 0;
@@ -316,8 +322,8 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 	switch (row->kind) {
 	case DEADLINE:	/* no register without LAPIC, but a VMM may restore its zero */
 		return !host || val;
-	case VENDOR:
-		return vhm_ops->msr_set(vcpu, index, val, host);
+	case CPUREG:
+		return vhm_cpuregs_set(vcpu, index, val, host);
 	case EFER:
 		return vhm_set_efer(vcpu, val, host);
 	case APICBASE:
@@ -390,7 +396,7 @@ void vhm_msrs_reset(struct vhm_vcpu *vcpu)
 		.misc_enable = BIT_ULL(11) | BIT_ULL(12),
 		.ucode_rev = feature_value(MSR_IA32_UCODE_REV),
 		.arch_cap = feature_value(MSR_IA32_ARCH_CAPABILITIES),
-		.de_cfg = feature_value(MSR_AMD64_DE_CFG),
+		.de_cfg = feature_value(MSR_DE_CFG),
 		.mcg_cap = VHM_MCE_BANKS,
 	};
 }

@@ -132,14 +132,6 @@ struct vhm_ops {
 	/** flush_tlb: drop all of this vCPU's translations before the next entry. */
 	void (*flush_tlb)(struct vhm_vcpu *vcpu);
 
-	/**
-	 * msr_get, msr_set: MSRs only this vendor has or keeps (msr.c rows with
-	 * VHM_MSR_VENDOR). host: the VMM asks, not the guest. Returns 0, or
-	 * 1 for #GP / "no such MSR". vCPU not running.
-	 */
-	int (*msr_get)(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host);
-	int (*msr_set)(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host);
-
 	/** dump: one report of the control block to the log; caller rate-limits. */
 	void (*dump)(struct vhm_vcpu *vcpu);
 

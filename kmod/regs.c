@@ -107,6 +107,7 @@ void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init)
 	vcpu->cr8_intercept = !vcpu->lapic;
 	memset(vcpu->dr, 0, sizeof(vcpu->dr));
 	reset_events(&vcpu->ev);
+	vcpu->cpuregs.spec_ctrl = 0;
 	vhm_ops->vcpu_reset(vcpu);
 	if (!init) {
 		vhm_fpu_reset(vcpu);

@@ -185,6 +185,18 @@ struct vhm_msrs {
 	u64 system_time, wall_clock;	/* kvmclock: addresses, bit 0 of the first: on */
 };
 
+/* What cpuregs.h swaps at the ends of a section and round an entry. */
+struct vhm_cpuregs {
+	u32 spec_guest, spec_host;	/* [o] SPEC_CTRL of this section */
+	bool spec_swap;		/* [o] the world switch must */
+	bool rdtscp;		/* [m] the guest has RDTSCP or RDPID */
+	bool tsc_aux_in;	/* [o] guest's TSC_AUX is loaded */
+	bool dr_in;		/* [o] guest's (or the VMM's) DR0-3 are loaded */
+	u64 tsc_aux, spec_ctrl;	/* [m] the guest's */
+	u64 *hw_spec_ctrl;	/* [c] where the CPU has the guest's and swaps it, or NULL */
+	u64 host_dr[4];		/* [o] while dr_in */
+};
+
 struct vhm_fpu {
 	struct xregs_state *area; /* [m] XSAVE image, standard format, 64-byte aligned */
 	u64 xcr0;		/* [m] the guest's */
@@ -239,6 +251,7 @@ struct vhm_vcpu {
 	u32 exc_intercepts;	/* [m] bit per vector, beyond what the vendor needs */
 	struct vhm_events ev;
 	struct vhm_state st;	/* [m] through vhm_st() */
+	struct vhm_cpuregs cpuregs;
 
 	struct vhm_vm *vm;	/* [c] */
 	struct kvm_run *run;	/* [c] the page shared with the VMM: hostile, read once */

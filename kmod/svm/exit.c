@@ -6,9 +6,7 @@
  * extra words have to be taken apart. AMD64 APM vol. 2, appendix C "SVM
  * Intercept Exit Codes".
  */
-#include <asm/mce.h>
-#include <asm/ptrace.h>
-
+#include "cpuregs.h"
 #include "svm/svm.h"
 
 /* Rows of codes that nothing here asks for are zero, VHM_X_NONE; IRET's is too. */
@@ -57,18 +55,6 @@ static void decode_npf(struct vhm_exit *x, const struct vmcb *vmcb)
 	}
 }
 
-/*
- * An intercepted machine check was taken off the CPU's hands: call the host's
- * handler as if it had interrupted user code of this task, which is what it
- * may kill.
- */
-static noinline void machine_check(void)
-{
-	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
-
-	do_machine_check(&regs);
-}
-
 /* Exits with no instruction, or none of a known length, behind them. */
 static void decode_more(struct svm_vcpu *svm, u32 code)
 {
@@ -81,7 +67,7 @@ static void decode_more(struct svm_vcpu *svm, u32 code)
 	case VHM_X_EXCEPTION:
 		if (code == SVM_EXIT_EXC + MC_VECTOR) {
 			x->kind = VHM_X_HOST_EVENT;
-			machine_check();
+			vhm_machine_check();
 		} else {
 			decode_exception(x, &svm->vmcb, code - SVM_EXIT_EXC);
 		}

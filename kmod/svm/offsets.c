@@ -10,11 +10,11 @@ int main(void);
 
 int main(void)
 {
-	OFFSET(SVM_GPR, svm_vcpu, vcpu.gpr);
+	OFFSET(VCPU_GPR, svm_vcpu, vcpu.gpr);
+	OFFSET(VCPU_SPEC_SWAP, svm_vcpu, vcpu.cpuregs.spec_swap);
+	OFFSET(VCPU_SPEC_GUEST, svm_vcpu, vcpu.cpuregs.spec_guest);
+	OFFSET(VCPU_SPEC_HOST, svm_vcpu, vcpu.cpuregs.spec_host);
 	OFFSET(SVM_VMCB_PA, svm_vcpu, vmcb_pa);
 	OFFSET(SVM_HOST_PA, svm_vcpu, host_pa);
-	OFFSET(SVM_SPEC_SWAP, svm_vcpu, spec_swap);
-	OFFSET(SVM_SPEC_GUEST, svm_vcpu, spec_guest);
-	OFFSET(SVM_SPEC_HOST, svm_vcpu, spec_host);
 	return 0;
 }

@@ -12,16 +12,9 @@
 
 #include <linux/io.h>
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
-#include <asm/debugreg.h>
-#include <asm/nospec-branch.h>
 
-#include "host.h"
+#include "cpuregs.h"
 #include "svm/svm.h"
-
-static bool svm_ibpb = true;
-module_param(svm_ibpb, bool, 0444);
-MODULE_PARM_DESC(svm_ibpb, "clear branch predictions when a CPU turns to another vCPU (default on)");
 
 DEFINE_PER_CPU(struct svm_cpu, svm_cpus);
 
@@ -75,6 +68,8 @@ static struct vhm_vcpu *svm_vcpu_alloc(struct vhm_vm *vm)
 	if (!svm)
 		return ERR_PTR(-ENOMEM);
 	svm->vmcb_pa = __pa(&svm->vmcb);
+	if (cpu_feature_enabled(X86_FEATURE_V_SPEC_CTRL))
+		svm->vcpu.cpuregs.hw_spec_ctrl = &svm->vmcb.spec_ctrl;
 	return &svm->vcpu;
 }
 
@@ -98,8 +93,8 @@ static void svm_cpuid_changed(struct vhm_vcpu *vcpu)
 		    vhm_guest_has(vcpu, 0x80000008, 0, VHM_CPUID_EBX, 15) ||	/* STIBP */
 		    vhm_guest_has(vcpu, 0x80000008, 0, VHM_CPUID_EBX, 24);	/* SSBD */
 
-	svm->rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP) &&
-		      (rdtscp || vhm_guest_has(vcpu, 7, 0, VHM_CPUID_ECX, 22));	/* RDPID */
+	vcpu->cpuregs.rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP) &&
+		(rdtscp || vhm_guest_has(vcpu, 7, 0, VHM_CPUID_ECX, 22));	/* RDPID */
 	svm_set_icpt(svm, SVM_EXIT_RDTSCP, !rdtscp);
 	svm_maps_use(&svm->vmcb, spec && cpu_feature_enabled(X86_FEATURE_V_SPEC_CTRL));
 }
@@ -125,7 +120,6 @@ static void svm_vcpu_reset(struct vhm_vcpu *vcpu)
 	svm_update_intercepts(vcpu);
 	svm_cpuid_changed(vcpu);
 	svm->asid_gen = 0;
-	svm->spec_ctrl = 0;
 	svm->injected = VHM_EV_NONE;
 	svm->nmi_masked = svm->iret_seen = svm->want_nmi = svm->step = false;
 }
@@ -163,45 +157,9 @@ static noinline void arrive(struct svm_vcpu *svm, struct svm_cpu *c)
 		svm_asid_new(svm, c);
 	/* what the CPU cached of this VMCB may be older */
 	svm->vmcb.clean = 0;
-	if (c->last != svm && svm_ibpb && boot_cpu_has(X86_FEATURE_IBPB))
-		vhm_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+	if (c->last != svm)
+		vhm_ibpb();
 	c->last = svm;
-}
-
-/* Breakpoint addresses: the guest's, or the VMM's for its own debugging. */
-static noinline void dr_enter(struct svm_vcpu *svm)
-{
-	struct vhm_vcpu *vcpu = &svm->vcpu;
-	const u64 *dr = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP ?
-			vcpu->guest_debug_dr : vcpu->dr;
-	int i;
-
-	/* no host breakpoint may fire on a guest's address; VMEXIT keeps DR7 clear */
-	set_debugreg(0ul, 7);
-	for (i = 0; i < 4; i++) {
-		get_debugreg(svm->host_dr[i], i);
-		set_debugreg(dr[i], i);
-	}
-	svm->dr_loaded = true;
-}
-
-static noinline void dr_leave(struct svm_vcpu *svm)
-{
-	struct vhm_vcpu *vcpu = &svm->vcpu;
-	bool own = !(vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP);
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		if (own)
-			get_debugreg(vcpu->dr[i], i);
-		set_debugreg(svm->host_dr[i], i);
-	}
-	svm->dr_loaded = false;
-	/* not in use any more: back to intercepting */
-	if (own && !(vhm_st(vcpu, VHM_ST_DR)->dr7 & 0xff)) {
-		vcpu->dr_live = false;
-		svm_update_intercepts(vcpu);
-	}
 }
 
 static int svm_section_enter(struct vhm_vcpu *vcpu)
@@ -219,13 +177,7 @@ static int svm_section_enter(struct vhm_vcpu *vcpu)
 	asm volatile("vmsave %%rax" : : "a"(c->host_pa) : "memory");
 	if (unlikely(c->last != svm || svm->asid_gen != c->asid_gen))
 		arrive(svm, c);
-	if (cpu_feature_enabled(X86_FEATURE_MSR_SPEC_CTRL))
-		svm_spec_update(svm);
-	svm->host_tsc_aux = svm->rdtscp && svm->tsc_aux != c->tsc_aux;
-	if (unlikely(svm->host_tsc_aux))
-		vhm_wrmsr(MSR_TSC_AUX, svm->tsc_aux);
-	if (unlikely(vcpu->dr_live))
-		dr_enter(svm);
+	vhm_cpuregs_enter(vcpu, &c->tsc_aux);
 	return 0;
 }
 
@@ -245,15 +197,12 @@ static void svm_section_leave(struct vhm_vcpu *vcpu)
 
 	if (unlikely(svm->vmcb.tlb_ctl))
 		flush_not_done(svm, c);
-	if (unlikely(svm->dr_loaded))
-		dr_leave(svm);
-	/* an exit leaves DR6 as the guest had it and DR7 clear */
+	if (unlikely(vcpu->cpuregs.dr_in))
+		vhm_dr_leave(vcpu);
+	/* an exit leaves DR6 as the guest had it */
 	if (unlikely(svm->vmcb.dr6 != DR6_FIXED))
 		set_debugreg((unsigned long)DR6_FIXED, 6);
-	if (unlikely(this_cpu_read(cpu_dr7)))
-		set_debugreg(this_cpu_read(cpu_dr7), 7);
-	if (unlikely(svm->host_tsc_aux))
-		vhm_wrmsr(MSR_TSC_AUX, c->tsc_aux);
+	vhm_cpuregs_leave(vcpu, &c->tsc_aux);
 	vhm_wrmsr(MSR_EFER, c->efer);
 }
 
@@ -370,8 +319,6 @@ const struct vhm_ops svm_ops = {
 	.update_intercepts = svm_update_intercepts,
 	.set_root = svm_set_root,
 	.flush_tlb = svm_flush_tlb,
-	.msr_get = svm_msr_get,
-	.msr_set = svm_msr_set,
 	.dump = svm_dump,
 	.pte_fmt = &vhm_fmt_npt,
 };

@@ -18,15 +18,6 @@ struct svm_vcpu {
 	u64 n_cr3;		/* [m] */
 	u64 asid_gen;		/* [m] generation of vmcb.asid; 0: wants a new one */
 	u64 cr0_hidden;		/* [m] CR0 bits the guest set and hardware must not see */
-	/* SPEC_CTRL without V_SPEC_CTRL: swapped round VMRUN when spec_swap */
-	u64 spec_ctrl;		/* [m] the guest's */
-	u32 spec_guest, spec_host;	/* [o] of this section */
-	bool spec_swap;		/* [o] */
-	bool rdtscp;		/* [m] the guest has RDTSCP or RDPID */
-	bool host_tsc_aux;	/* [o] guest's TSC_AUX is loaded in this section */
-	u64 tsc_aux;		/* [m] */
-	u64 host_dr[4];		/* [o] while dr_loaded */
-	bool dr_loaded;		/* [o] this section has DR0-3 of the guest in place */
 	/* events (intr.c); the first three are looked at together after an exit */
 	u8 injected;		/* [o] enum vhm_event_kind of this entry */
 	bool iret_seen;		/* [m] at iret_rip; it may have been executed since */
@@ -93,14 +84,10 @@ void svm_update_intercepts(struct vhm_vcpu *vcpu);
 void svm_set_icpt(struct svm_vcpu *svm, int nr, bool on);
 
 /* msr.c */
-int svm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host);
-int svm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host);
 int svm_maps_alloc(void);	/* -ENOMEM */
 void svm_maps_free(void);
 /** svm_maps_use: point the VMCB at the maps for this guest. vCPU not running. */
 void svm_maps_use(struct vmcb *vmcb, bool spec_ctrl);
-/** svm_spec_update: what vmenter.S must swap, from the guest's value. Section. */
-void svm_spec_update(struct svm_vcpu *svm);
 
 /* dump.c */
 void svm_dump(struct vhm_vcpu *vcpu);

@@ -10,11 +10,11 @@ int main(void);
 
 int main(void)
 {
-	OFFSET(VMX_GPR, vmx_vcpu, vcpu.gpr);
+	OFFSET(VCPU_GPR, vmx_vcpu, vcpu.gpr);
+	OFFSET(VCPU_SPEC_SWAP, vmx_vcpu, vcpu.cpuregs.spec_swap);
+	OFFSET(VCPU_SPEC_GUEST, vmx_vcpu, vcpu.cpuregs.spec_guest);
+	OFFSET(VCPU_SPEC_HOST, vmx_vcpu, vcpu.cpuregs.spec_host);
 	OFFSET(VMX_LAUNCHED, vmx_vcpu, launched);
 	OFFSET(VMX_HOST_RSP, vmx_vcpu, host_rsp);
-	OFFSET(VMX_SPEC_SWAP, vmx_vcpu, spec_swap);
-	OFFSET(VMX_SPEC_GUEST, vmx_vcpu, spec_guest);
-	OFFSET(VMX_SPEC_HOST, vmx_vcpu, spec_host);
 	return 0;
 }

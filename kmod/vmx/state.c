@@ -131,7 +131,7 @@ static void store_dr(struct vmx_vcpu *vmx)
 	bool vmm = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP;
 
 	vmcs_write_nat(VMCS_GUEST_DR7, vmm ? vcpu->guest_debug_dr7 : vcpu->st.dr7);
-	if (vmx->dr_loaded && !vmm)
+	if (vcpu->cpuregs.dr_in && !vmm)
 		set_debugreg(vcpu->st.dr6, 6);
 }
 
@@ -237,7 +237,7 @@ static void load_dr(struct vmx_vcpu *vmx)
 {
 	struct vhm_state *st = &vmx->vcpu.st;
 
-	if (!vmx->dr_loaded || vmx->vcpu.guest_debug & KVM_GUESTDBG_USE_HW_BP)
+	if (!vmx->vcpu.cpuregs.dr_in || vmx->vcpu.guest_debug & KVM_GUESTDBG_USE_HW_BP)
 		return;		/* accesses exit */
 	st->dr7 = vmcs_read_nat(VMCS_GUEST_DR7);
 	get_debugreg(st->dr6, 6);

@@ -19,17 +19,10 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
-#include <asm/debugreg.h>
-#include <asm/mce.h>
-#include <asm/nospec-branch.h>
 #include <asm/segment.h>
 
-#include "host.h"
+#include "cpuregs.h"
 #include "vmx/vmx.h"
-
-static bool vmx_ibpb = true;
-module_param(vmx_ibpb, bool, 0444);
-MODULE_PARM_DESC(vmx_ibpb, "clear branch predictions when a CPU turns to another vCPU (default on)");
 
 static bool vmx_l1d_flush = true;
 module_param(vmx_l1d_flush, bool, 0444);
@@ -111,11 +104,12 @@ static void vmx_cpuid_changed(struct vhm_vcpu *vcpu)
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	bool invpcid = vhm_guest_has(vcpu, 7, 0, VHM_CPUID_EBX, 10);
 
-	vmx->rdtscp = vmx_config.proc2 & VMX_PROC2_RDTSCP &&
+	bool rdtscp = vmx_config.proc2 & VMX_PROC2_RDTSCP &&
 		      (vhm_guest_has(vcpu, 0x80000001, 0, VHM_CPUID_EDX, 27) ||
 		       vhm_guest_has(vcpu, 7, 0, VHM_CPUID_ECX, 22));	/* RDPID */
+	vcpu->cpuregs.rdtscp = rdtscp;
 	/* without these the instructions are #UD */
-	vmx_change_ctl(vmx, VC_PROC2, VMX_PROC2_RDTSCP, vmx->rdtscp);
+	vmx_change_ctl(vmx, VC_PROC2, VMX_PROC2_RDTSCP, rdtscp);
 	vmx_change_ctl(vmx, VC_PROC2, VMX_PROC2_INVPCID,
 		       invpcid && vmx_config.proc2 & VMX_PROC2_INVPCID);
 	/* which bits of CR4 are the guest's own */
@@ -134,7 +128,6 @@ static void vmx_vcpu_reset(struct vhm_vcpu *vcpu)
 	vmx->ctl_dirty = VC_ALL;
 	vmx->intr_state_valid = true;
 	vmx->fresh = true;
-	vmx->spec_ctrl = 0;
 	vmx_update_intercepts(vcpu);
 	vmx_cpuid_changed(vcpu);
 }
@@ -277,49 +270,9 @@ static noinline void arrive(struct vmx_vcpu *vmx, struct vmx_cpu *c)
 		write_host(vmx, c);
 		vmx->flush = true;
 	}
-	if (c->last != vmx && vmx_ibpb && boot_cpu_has(X86_FEATURE_IBPB))
-		vhm_wrmsr(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+	if (c->last != vmx)
+		vhm_ibpb();
 	c->last = vmx;
-}
-
-/* Breakpoint addresses: the guest's, or the VMM's for its own debugging. */
-static noinline void dr_enter(struct vmx_vcpu *vmx)
-{
-	struct vhm_vcpu *vcpu = &vmx->vcpu;
-	bool vmm = vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP;
-	const u64 *dr = vmm ? vcpu->guest_debug_dr : vcpu->dr;
-	int i;
-
-	/* no host breakpoint may fire on a guest's address; an exit keeps DR7 clear */
-	set_debugreg(0ul, 7);
-	for (i = 0; i < 4; i++) {
-		get_debugreg(vmx->host_dr[i], i);
-		set_debugreg(dr[i], i);
-	}
-	if (!vmm)
-		set_debugreg(vcpu->st.dr6, 6);
-	vmx->dr_loaded = true;
-}
-
-/* vcpu->st has DR6 and DR7 by now. */
-static noinline void dr_leave(struct vmx_vcpu *vmx)
-{
-	struct vhm_vcpu *vcpu = &vmx->vcpu;
-	bool own = !(vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP);
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		if (own)
-			get_debugreg(vcpu->dr[i], i);
-		set_debugreg(vmx->host_dr[i], i);
-	}
-	set_debugreg((unsigned long)DR6_FIXED, 6);
-	vmx->dr_loaded = false;
-	/* not in use any more: back to intercepting */
-	if (own && !(vcpu->st.dr7 & 0xff)) {
-		vcpu->dr_live = false;
-		vmx_update_intercepts(vcpu);
-	}
 }
 
 /* Host state that the scheduler changes: what differs from the last section is written. */
@@ -366,8 +319,7 @@ static void host_leave(struct vmx_vcpu *vmx, const struct vmx_cpu *c)
 		selectors_leave(vmx);
 	if (unlikely(vmx->host_debugctl))
 		vhm_wrmsr(MSR_IA32_DEBUGCTLMSR, vmx->host_debugctl);
-	if (unlikely(this_cpu_read(cpu_dr7)))
-		set_debugreg(this_cpu_read(cpu_dr7), 7);
+	vhm_cpuregs_leave(&vmx->vcpu, &c->tsc_aux);
 }
 
 static int vmx_section_enter(struct vhm_vcpu *vcpu)
@@ -399,8 +351,10 @@ static int vmx_section_enter(struct vhm_vcpu *vcpu)
 	vmx->host_cr4 = cr4;
 	host_enter(vmx);
 	vmx_msrs_enter(vmx, c);
+	vhm_cpuregs_enter(vcpu, &c->tsc_aux);
+	/* DR6 is not in the VMCS: it goes into the CPU with the group */
 	if (unlikely(vcpu->dr_live))
-		dr_enter(vmx);
+		vcpu->st_dirty |= VHM_ST_DR;
 	/* what the guest must not find in the cache is what the host did until now */
 	if (unlikely(flush_l1d))
 		vhm_wrmsr(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
@@ -410,11 +364,8 @@ static int vmx_section_enter(struct vhm_vcpu *vcpu)
 /* An NMI that ended the guest's time, or a machine check: the host's handlers, VMX off. */
 static noinline void hand_on(struct vmx_vcpu *vmx)
 {
-	/* as if it had interrupted user code of this task, which is what it may kill */
-	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
-
 	if (vmx->host_mc)
-		do_machine_check(&regs);
+		vhm_machine_check();
 	/* its IRET also unmasks NMIs, which the exit has masked */
 	if (vmx->host_nmi)
 		asm volatile("int $2");
@@ -430,12 +381,10 @@ static void vmx_section_leave(struct vhm_vcpu *vcpu)
 	/* these are in the CPU, which is about to lose them */
 	if (!(vcpu->st_valid & VHM_ST_SYS))
 		vcpu->st.kernel_gs_base = vhm_rdmsr(MSR_KERNEL_GS_BASE);
-	if (unlikely(vmx->dr_loaded))
-		vhm_st(vcpu, VHM_ST_DR);
+	if (unlikely(vcpu->cpuregs.dr_in))
+		vhm_dr_leave(vcpu);
 	vcpu->st_valid |= VHM_ST_SYS | VHM_ST_DR;
 	vmx_intr_state(vmx);
-	if (unlikely(vmx->dr_loaded))
-		dr_leave(vmx);
 	vmx->current_here = false;
 	if (WARN_ON_ONCE(!vmcs_clear(&vmx->vmcs_pa)))
 		vhm_kill(vcpu->vm);
@@ -609,8 +558,6 @@ const struct vhm_ops vmx_ops = {
 	.update_intercepts = vmx_update_intercepts,
 	.set_root = vmx_set_root,
 	.flush_tlb = vmx_flush_tlb,
-	.msr_get = vmx_msr_get,
-	.msr_set = vmx_msr_set,
 	.dump = vmx_dump,
 	.pte_fmt = &vhm_fmt_ept,
 };

@@ -51,16 +51,7 @@ struct vmx_vcpu {
 	u16 vpid;		/* [c] 0: none */
 	u64 host_rsp;		/* [o] as it stands in the VMCS */
 	u64 hw_rip, hw_rsp, hw_rflags;	/* [o] as they stand in the VMCS */
-	/* SPEC_CTRL: swapped round the entry when spec_swap */
-	u64 spec_ctrl;		/* [m] the guest's */
-	u32 spec_guest, spec_host;	/* [o] of this section */
-	bool spec_swap;		/* [o] */
-	bool rdtscp;		/* [m] the guest has RDTSCP or RDPID */
-	bool host_tsc_aux;	/* [o] guest's TSC_AUX is loaded in this section */
-	bool syscall_msrs;	/* [o] guest's STAR, LSTAR, SFMASK are, too */
-	bool dr_loaded;		/* [o] this section has DR0-3 and DR6 of the guest in place */
-	u64 tsc_aux;		/* [m] */
-	u64 host_dr[4];		/* [o] while dr_loaded */
+	bool syscall_msrs;	/* [o] guest's STAR, LSTAR, SFMASK are loaded in this section */
 	int host_cpu;		/* [o] whose per-CPU host state the VMCS holds, -1 none */
 	struct vhm_event event;	/* [o] of VC_EVENT, until it is in */
 	/* the host's, of this section */
@@ -143,8 +134,6 @@ static inline void vmx_change_ctl(struct vmx_vcpu *vmx, enum vmx_ctl ctl, u32 bi
 }
 
 /* msr.c */
-int vmx_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host);
-int vmx_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host);
 int vmx_bitmap_alloc(void);	/* -ENOMEM */
 void vmx_bitmap_free(void);
 u64 vmx_bitmap_pa(void);
