@@ -126,13 +126,32 @@ static void fold_nmis(struct vhm_events *ev, u32 blocked)
 bool vhm_irq_allowed(struct vhm_vcpu *vcpu)
 {
 	return (vcpu->rflags & X86_EFLAGS_IF) && !vcpu->ev.interrupted.kind &&
-	       !(vhm_ops->blocked(vcpu) & VHM_BLOCK_SHADOW);
+	       !vcpu->ev.exc.kind && !(vhm_ops->blocked(vcpu) & VHM_BLOCK_SHADOW);
 }
 
-/* The vector that would be delivered now, or -1. */
+/* The vector that would be delivered now, or -1. As a PIC's, the VMM's goes first. */
 static int irq_pending(struct vhm_vcpu *vcpu)
 {
-	return vcpu->lapic ? vhm_irq_pending(vcpu->lapic) : vcpu->ev.user_irq;
+	if (vcpu->ev.user_irq >= 0 && vhm_takes_extint(vcpu))
+		return vcpu->ev.user_irq;
+	return vcpu->lapic ? vhm_irq_pending(vcpu->lapic) : -1;
+}
+
+static u8 irq_take(struct vhm_vcpu *vcpu)
+{
+	int user = vcpu->ev.user_irq;
+
+	if (user < 0 || !vhm_takes_extint(vcpu))
+		return vhm_irq_ack(vcpu->lapic);
+	vcpu->ev.user_irq = -1;
+	return user;
+}
+
+/* A VMM with a PIC of its own wants to know when an interrupt may go in. */
+static u32 user_window(struct vhm_vcpu *vcpu)
+{
+	return vhm_user_pic(vcpu) && vcpu->run->request_interrupt_window &&
+	       vhm_takes_extint(vcpu) ? VHM_WINDOW_IRQ : 0;
 }
 
 bool vhm_has_event(struct vhm_vcpu *vcpu)
@@ -194,15 +213,13 @@ static u32 inject_irq(struct vhm_vcpu *vcpu, u32 blocked, bool taken)
 {
 	struct vhm_event e = { .kind = VHM_EV_IRQ };
 
-	/* a VMM with its own interrupt controllers wants to know when one may go in */
 	if (irq_pending(vcpu) < 0)
-		return !vcpu->lapic && vcpu->run->request_interrupt_window ? VHM_WINDOW_IRQ : 0;
+		return user_window(vcpu);
 	if (taken || !(vcpu->rflags & X86_EFLAGS_IF) || blocked & VHM_BLOCK_SHADOW)
 		return VHM_WINDOW_IRQ;
-	e.vector = vcpu->lapic ? vhm_irq_ack(vcpu->lapic) : vcpu->ev.user_irq;
-	vcpu->ev.user_irq = -1;
+	e.vector = irq_take(vcpu);
 	vhm_ops->inject(vcpu, &e);
-	return irq_pending(vcpu) < 0 ? 0 : VHM_WINDOW_IRQ;
+	return irq_pending(vcpu) < 0 ? user_window(vcpu) : VHM_WINDOW_IRQ;
 }
 
 /* With the LAPIC in the kernel: the guest's CR8 and the task priority are one. */

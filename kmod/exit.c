@@ -357,7 +357,7 @@ static int window(struct vhm_vcpu *vcpu)
 {
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	/* a VMM that waits for it is told on the way back in */
-	return !vcpu->lapic && vcpu->run->request_interrupt_window ? VHM_SLOW : VHM_RESUME;
+	return vhm_user_pic(vcpu) && vcpu->run->request_interrupt_window ? VHM_SLOW : VHM_RESUME;
 }
 
 /* ---- the tables --------------------------------------------------------------------------------- */

@@ -230,19 +230,23 @@ static int deassign(struct vhm_vm *vm, const struct kvm_irqfd *a)
 /*
  * vhm_irqfd - KVM_IRQFD
  *
- * Process context. -EINVAL: unknown flag, no irqchip in the kernel, or not an
- * eventfd; -EBADF: no such descriptor; -EBUSY: the eventfd is assigned in this
+ * Process context. -EINVAL: unknown flag, no irqchip in the kernel (to resample, a
+ * whole one), or not an eventfd; -EBADF: no such descriptor; -EBUSY: the eventfd is assigned in this
  * VM; -ENOMEM. As in KVM any GSI is taken, since its route may come later, and
  * deassigning what is not assigned succeeds.
  */
 int vhm_irqfd(struct vhm_vm *vm, const struct kvm_irqfd *a)
 {
+	struct vhm_irqchip *chip;
+
 	if (a->flags & ~(KVM_IRQFD_FLAG_DEASSIGN | KVM_IRQFD_FLAG_RESAMPLE))
 		return -EINVAL;
 	if (a->flags & KVM_IRQFD_FLAG_DEASSIGN)
 		return deassign(vm, a);
-	/* pairs with the release in create_irqchip() */
-	if (!smp_load_acquire(&vm->irqchip))
+	/* pairs with the release in publish_irqchip() */
+	chip = smp_load_acquire(&vm->irqchip);
+	/* a split one does not see the ends of its interrupts at the VMM's devices */
+	if (!chip || (a->flags & KVM_IRQFD_FLAG_RESAMPLE && chip->split))
 		return -EINVAL;
 	return assign(vm, a);
 }

@@ -8,6 +8,7 @@
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <asm/apicdef.h>
 
 #include "host.h"
 #include "ioctl.h"
@@ -44,6 +45,14 @@ static void op_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins)
 	vhm_irqfd_acked(container_of(chip, struct vhm_vm, chip), ioapic, pins);
 }
 
+static void op_eoi(struct vhm_lapic *lapic, u8 vector)
+{
+	struct vhm_vcpu *vcpu = vcpu_of(lapic);
+
+	vcpu->eoi_vector = vector;
+	set_bit(VHM_REQ_IOAPIC_EOI, &vcpu->requests);
+}
+
 static u64 op_tsc_expiry(struct vhm_lapic *lapic, u64 tsc)
 {
 	u64 now = vhm_guest_tsc(vcpu_of(lapic));
@@ -55,6 +64,7 @@ static const struct vhm_irq_ops irq_ops = {
 	.kick = op_kick,
 	.message = op_message,
 	.acked = op_acked,
+	.eoi = op_eoi,
 	.tsc_expiry = op_tsc_expiry,
 };
 
@@ -80,9 +90,12 @@ int vhm_lapic_get_state(struct vhm_vcpu *vcpu, struct kvm_lapic_state *s)
 	return 0;
 }
 
+/* -EINVAL: no LAPIC, or, where the format has the whole id, that of another one. */
 int vhm_lapic_set_state(struct vhm_vcpu *vcpu, const struct kvm_lapic_state *s)
 {
-	if (!vcpu->lapic)
+	if (!vcpu->lapic || (vcpu->lapic->chip->ids32 &&
+			     vcpu->lapic->base & VHM_APIC_BASE_X2APIC &&
+			     *(u32 *)(s->regs + APIC_ID) != vcpu->id))
 		return -EINVAL;
 	vhm_lapic_set(vcpu->lapic, s);
 	vcpu->cr8 = vhm_lapic_cr8(vcpu->lapic);
@@ -103,7 +116,7 @@ bool vhm_irq_pio(struct vhm_vcpu *vcpu, u16 port, int size, bool in, u32 *val)
 	struct vhm_irqchip *chip = vcpu->vm->irqchip;
 
 	/* the PICs, the PIT and the speaker are below 0x100, ELCR at 0x4d0 */
-	if (!chip || (port >= 0x100 && (port & ~1) != 0x4d0))
+	if (!chip || chip->split || (port >= 0x100 && (port & ~1) != 0x4d0))
 		return false;
 	if (!vhm_irqchip_pio(chip, port, size, in, val))
 		return false;
@@ -128,7 +141,7 @@ bool vhm_irq_mmio(struct vhm_vcpu *vcpu, u64 gpa, int size, bool write, void *da
 		else
 			val = vhm_lapic_mmio_read(vcpu->lapic, gpa & 0xfff, size);
 		vcpu->cr8 = vhm_lapic_cr8(vcpu->lapic);
-	} else if (vhm_ioapic_hit(chip, gpa)) {
+	} else if (!chip->split && vhm_ioapic_hit(chip, gpa)) {
 		vhm_ioapic_mmio(chip, gpa & 0xff, write, &val);
 	} else {
 		return false;
@@ -142,20 +155,43 @@ bool vhm_irq_mmio(struct vhm_vcpu *vcpu, u64 gpa, int size, bool write, void *da
 
 /* ---- VM ioctls ----------------------------------------------------------------------------- */
 
+static int publish_irqchip(struct vhm_vm *vm, int r)
+{
+	if (!r)
+		/* pairs with the acquires in vhm_irq_ioctl() and vhm_irqfd() */
+		smp_store_release(&vm->irqchip, &vm->chip);
+	return r;
+}
+
 static int create_irqchip(struct vhm_vm *vm)
 {
-	int r;
-
 	lockdep_assert_held(&vm->lock);
 	if (vm->irqchip)
 		return -EEXIST;
 	if (vm->n_vcpus)
 		return -EINVAL;
-	r = vhm_irqchip_init(&vm->chip, &irq_ops);
-	if (!r)
-		/* pairs with the acquire in vhm_irq_ioctl() */
-		smp_store_release(&vm->irqchip, &vm->chip);
-	return r;
+	return publish_irqchip(vm, vhm_irqchip_init(&vm->chip, &irq_ops));
+}
+
+int vhm_split_irqchip(struct vhm_vm *vm, u64 n_pins)
+{
+	lockdep_assert_held(&vm->lock);
+	if (n_pins > VHM_IRQ_MAX_GSI)
+		return -EINVAL;
+	if (vm->irqchip || vm->n_vcpus)
+		return -EEXIST;
+	return publish_irqchip(vm, vhm_irqchip_init_split(&vm->chip, &irq_ops, n_pins));
+}
+
+int vhm_x2apic_api(struct vhm_vm *vm, u64 flags)
+{
+	if (flags & ~(u64)VHM_X2APIC_API)
+		return -EINVAL;
+	if (flags & KVM_X2APIC_API_USE_32BIT_IDS)
+		WRITE_ONCE(vm->chip.ids32, true);
+	if (flags & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+		WRITE_ONCE(vm->chip.dest_exact, true);
+	return 0;
 }
 
 /* KVM_IRQ_LINE and, by the direction in its number, KVM_IRQ_LINE_STATUS. */
@@ -205,7 +241,7 @@ static int reinject(struct vhm_irqchip *chip, struct kvm_reinject_control __user
 
 int vhm_irq_ioctl(struct vhm_vm *vm, unsigned int cmd, unsigned long arg)
 {
-	/* pairs with the release in create_irqchip() */
+	/* pairs with the release in publish_irqchip() */
 	struct vhm_irqchip *chip = smp_load_acquire(&vm->irqchip);
 	/* pairs with the release in vhm_pit_create() */
 	bool pit = smp_load_acquire(&vm->chip.has_pit);
@@ -214,15 +250,17 @@ int vhm_irq_ioctl(struct vhm_vm *vm, unsigned int cmd, unsigned long arg)
 
 	VHM_ROW_RAW(KVM_CREATE_IRQCHIP, VHM_LOCKED(vm, r = create_irqchip(vm)));
 	VHM_ROW(KVM_GET_IRQCHIP, struct kvm_irqchip,
-		NEED(chip, r = vhm_irqchip_state(chip, a, false)));
+		NEED(chip && !chip->split, r = vhm_irqchip_state(chip, a, false)));
 	VHM_ROW_IN(KVM_SET_IRQCHIP, struct kvm_irqchip,
-		   NEED(chip, r = vhm_irqchip_state(chip, a, true)));
+		   NEED(chip && !chip->split, r = vhm_irqchip_state(chip, a, true)));
 	VHM_ROW(KVM_IRQ_LINE, struct kvm_irq_level, NEED(chip, irq_line(chip, a)));
 	VHM_ROW(KVM_IRQ_LINE_STATUS, struct kvm_irq_level, NEED(chip, irq_line(chip, a)));
 	VHM_ROW_RAW(KVM_SET_GSI_ROUTING, VHM_LOCKED(vm, r = set_routing(vm, u)));
 	VHM_ROW(KVM_IRQFD, struct kvm_irqfd, r = vhm_irqfd(vm, a));
 	VHM_ROW(KVM_SIGNAL_MSI, struct kvm_msi,
-		r = chip && !a->flags ? vhm_irq_msi(chip, a->address_lo, a->data) : -EINVAL);
+		r = chip && !a->flags && vhm_irq_msi_valid(chip, a->address_hi) ?
+		    vhm_irq_msi(chip, a->address_lo | (u64)a->address_hi << 32, a->data) :
+		    -EINVAL);
 	VHM_ROW_RAW(KVM_CREATE_PIT,
 		    VHM_LOCKED(vm, r = vhm_pit_create(&vm->chip, KVM_PIT_SPEAKER_DUMMY)));
 	VHM_ROW(KVM_CREATE_PIT2, struct kvm_pit_config,

@@ -285,7 +285,7 @@ int vhm_set_sregs(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 		return -EINVAL;
 	if (vector >= KVM_NR_INTERRUPTS)
 		return 0;
-	if (ev->interrupted.kind != VHM_EV_IRQ && !vcpu->lapic)
+	if (ev->interrupted.kind != VHM_EV_IRQ && vhm_user_pic(vcpu))
 		ev->user_irq = vector;
 	else
 		ev->interrupted = (struct vhm_event){ .kind = VHM_EV_IRQ, .vector = vector };

@@ -28,7 +28,7 @@
 
 /* requests that need interrupts on; the others are served inside the section */
 #define SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_RESET) | BIT(VHM_REQ_SIPI) | \
-			 BIT(VHM_REQ_DEAD))
+			 BIT(VHM_REQ_IOAPIC_EOI) | BIT(VHM_REQ_DEAD))
 
 /* ---- wake-ups -------------------------------------------------------------- */
 
@@ -188,6 +188,7 @@ static void serve_sipi(struct vhm_vcpu *vcpu)
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
+/* 0, VHM_USER, -errno. */
 static int serve_slow(struct vhm_vcpu *vcpu)
 {
 	if (test_bit(VHM_REQ_DEAD, &vcpu->requests))
@@ -204,15 +205,20 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 		guard(srcu)(&vcpu->vm->srcu);
 		vhm_clock_update(vcpu);
 	}
+	if (test_and_clear_bit(VHM_REQ_IOAPIC_EOI, &vcpu->requests)) {
+		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		vcpu->run->eoi.vector = vcpu->eoi_vector;
+		return VHM_USER;
+	}
 	return 0;
 }
 
 /* ---- the loop ------------------------------------------------------------------------ */
 
-/* May a VMM with its own interrupt controllers hand one in? */
+/* May a VMM with a PIC of its own hand an interrupt in? */
 static bool user_irq_fits(struct vhm_vcpu *vcpu)
 {
-	return vcpu->ev.user_irq < 0 && vhm_irq_allowed(vcpu);
+	return vcpu->ev.user_irq < 0 && vhm_irq_allowed(vcpu) && vhm_takes_extint(vcpu);
 }
 
 /* Before an entry: requests, halting, the VMM's wishes. RESUME, USER, -errno. */
@@ -220,16 +226,17 @@ static int prepare(struct vhm_vcpu *vcpu)
 {
 	int r;
 
+	/* before it sleeps: what it asks for may be what ends the HLT */
+	if (unlikely(vcpu->run->request_interrupt_window) && vhm_user_pic(vcpu) &&
+	    user_irq_fits(vcpu)) {
+		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		return VHM_USER;
+	}
 	while (unlikely(READ_ONCE(vcpu->requests) & SLOW_REQUESTS ||
 			vcpu->mp_state != KVM_MP_STATE_RUNNABLE)) {
 		r = serve_slow(vcpu) ?: block(vcpu);
 		if (r)
 			return r;
-	}
-	if (unlikely(vcpu->run->request_interrupt_window) && !vcpu->vm->irqchip &&
-	    user_irq_fits(vcpu)) {
-		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
-		return VHM_USER;
 	}
 	return VHM_RESUME;
 }
@@ -287,7 +294,7 @@ static void publish(struct vhm_vcpu *vcpu)
 	run->if_flag = !!(vcpu->rflags & X86_EFLAGS_IF);
 	run->cr8 = vcpu->cr8;
 	run->apic_base = vcpu->apic.base;
-	run->ready_for_interrupt_injection = vcpu->vm->irqchip || user_irq_fits(vcpu);
+	run->ready_for_interrupt_injection = !vhm_user_pic(vcpu) || user_irq_fits(vcpu);
 	if (likely(!valid))
 		return;
 	if (valid & KVM_SYNC_X86_REGS)
@@ -305,7 +312,7 @@ static int enter(struct vhm_vcpu *vcpu)
 
 	if ((unlikely(READ_ONCE(run->kvm_valid_regs) | READ_ONCE(run->kvm_dirty_regs)) &&
 	     sync_in(vcpu)) ||
-	    (!vcpu->vm->irqchip && run->cr8 != vcpu->cr8 && vhm_set_cr8(vcpu, run->cr8)))
+	    (!vcpu->lapic && run->cr8 != vcpu->cr8 && vhm_set_cr8(vcpu, run->cr8)))
 		return -EINVAL;
 	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
 		vcpu->rflags |= X86_EFLAGS_TF;
@@ -338,8 +345,8 @@ int vhm_vcpu_run(struct vhm_vcpu *vcpu)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &old);
 	vcpu->ran = true;
 	vcpu->run->flags = 0;
-	/* a VMM with its own interrupt controllers speaks through the shared page too */
-	if (!vcpu->lapic)
+	/* a VMM with a PIC of its own speaks through the shared page too */
+	if (vhm_user_pic(vcpu))
 		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	r = enter(vcpu);
 	publish(vcpu);

@@ -123,7 +123,7 @@ static int interrupt(struct vhm_vcpu *vcpu, u32 irq)
 {
 	if (irq > 255)
 		return -EINVAL;
-	if (vcpu->vm->irqchip)
+	if (!vhm_user_pic(vcpu))
 		return -ENXIO;
 	if (vcpu->ev.user_irq >= 0)
 		return -EEXIST;

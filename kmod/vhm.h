@@ -150,7 +150,7 @@ struct vhm_events {
 	struct vhm_event exc;		/* [m] raised, not yet injected */
 	struct vhm_event interrupted;	/* [m] injected, delivery not finished: goes first */
 	u8 nmi_pending;			/* [m] latched NMIs, 0..2 */
-	int user_irq;			/* [m] vector of KVM_INTERRUPT, -1 none */
+	int user_irq;			/* [m] vector of KVM_INTERRUPT, -1 none; needs vhm_user_pic() */
 	u8 windows;			/* [m] VHM_WINDOW_* that are open */
 	bool triple_fault, debug_exit;	/* [m] to be reported to the VMM; the latter is a step */
 	atomic_t nmi_queued;		/* [a] NMIs sent by other contexts, to go into nmi_pending */
@@ -162,11 +162,11 @@ struct vhm_events {
 /*
  * In the section: TLB_FLUSH, drop all translations; EVENT, look at events again.
  * Outside it: CLOCK, rewrite the paravirtual clock page; RESET, INIT arrived;
- * SIPI, start-up arrived; DEAD, the VM was killed.
+ * SIPI, start-up arrived; IOAPIC_EOI, tell the VMM of one; DEAD, the VM was killed.
  */
 enum vhm_request {
 	VHM_REQ_TLB_FLUSH, VHM_REQ_EVENT,
-	VHM_REQ_CLOCK, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_DEAD,
+	VHM_REQ_CLOCK, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_IOAPIC_EOI, VHM_REQ_DEAD,
 };
 
 /* ---- vCPU -------------------------------------------------------------- */
@@ -262,6 +262,7 @@ struct vhm_vcpu {
 	struct mutex mutex;	/* every vCPU ioctl */
 	struct rcuwait wait;	/* a halted vCPU sleeps here */
 	u32 mp_state;		/* [m] KVM_MP_STATE_* */
+	u8 eoi_vector;		/* [o] for VHM_REQ_IOAPIC_EOI */
 	bool ran;		/* [m] KVM_RUN entered once: CPUID is frozen */
 
 	struct vhm_fpu fpu;
@@ -321,6 +322,18 @@ struct vhm_vm {
 static inline bool vhm_is_bsp(struct vhm_vcpu *vcpu)
 {
 	return vcpu->id == vcpu->vm->bsp_id;
+}
+
+/** vhm_user_pic: the PIC is the VMM's, which hands interrupts in with KVM_INTERRUPT. */
+static inline bool vhm_user_pic(struct vhm_vcpu *vcpu)
+{
+	return !vcpu->lapic || vcpu->lapic->chip->split;
+}
+
+/** vhm_takes_extint: what the VMM's PIC has would reach this CPU. */
+static inline bool vhm_takes_extint(struct vhm_vcpu *vcpu)
+{
+	return !vcpu->lapic || vhm_lapic_takes_extint(vcpu->lapic);
 }
 
 /* ---- state accessors --------------------------------------------------- */
@@ -583,6 +596,10 @@ void vhm_coalesced_destroy(struct vhm_vm *vm);
 
 /** vhm_irq_ioctl: an ioctl of the VM that is not vm.c's. Process; -ENOTTY: nor ours. */
 int vhm_irq_ioctl(struct vhm_vm *vm, unsigned int cmd, unsigned long arg);
+/** vhm_split_irqchip: LAPICs only; vm->lock. -EINVAL: pins; -EEXIST: too late; -ENOMEM. */
+int vhm_split_irqchip(struct vhm_vm *vm, u64 n_pins);
+#define VHM_X2APIC_API	(KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
+int vhm_x2apic_api(struct vhm_vm *vm, u64 flags);	/* KVM_CAP_X2APIC_API. -EINVAL */
 int vhm_lapic_attach(struct vhm_vcpu *vcpu);	/* 0 too without irqchip; -ENOMEM */
 int vhm_lapic_get_state(struct vhm_vcpu *vcpu, struct kvm_lapic_state *s);	/* -EINVAL: none */
 int vhm_lapic_set_state(struct vhm_vcpu *vcpu, const struct kvm_lapic_state *s);

@@ -89,6 +89,22 @@ static int set_boot_cpu(struct vhm_vm *vm, unsigned long id)
 	return 0;
 }
 
+/* KVM_ENABLE_CAP; -EINVAL for what cannot be enabled, or not so, and as the calls say. */
+static int enable_cap(struct vhm_vm *vm, const struct kvm_enable_cap *c)
+{
+	u64 val = c->args[0];
+
+	if (c->flags)
+		return -EINVAL;
+	switch (c->cap) {
+	case KVM_CAP_SPLIT_IRQCHIP:
+		return vhm_split_irqchip(vm, val);
+	case KVM_CAP_X2APIC_API:
+		return vhm_x2apic_api(vm, val);
+	}
+	return -EINVAL;
+}
+
 static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vhm_vm *vm = file->private_data;
@@ -97,8 +113,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
 	VHM_ROW_RAW(KVM_CHECK_EXTENSION, r = vhm_check_extension(arg));
-	/* none of the VM can be enabled yet */
-	VHM_ROW(KVM_ENABLE_CAP, struct kvm_enable_cap, r = -EINVAL);
+	VHM_ROW(KVM_ENABLE_CAP, struct kvm_enable_cap, VHM_LOCKED(vm, r = enable_cap(vm, a)));
 	VHM_ROW_RAW(KVM_CREATE_VCPU, VHM_LOCKED(vm, r = vhm_create_vcpu(vm, arg)));
 	VHM_ROW_RAW(KVM_SET_BOOT_CPU_ID, VHM_LOCKED(vm, r = set_boot_cpu(vm, arg)));
 	VHM_ROW(KVM_SET_USER_MEMORY_REGION, struct kvm_userspace_memory_region,

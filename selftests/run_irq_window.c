@@ -50,6 +50,30 @@ TEST(window_opens)
 	vcpu_until_done(vcpu);
 }
 
+static void two_guest(void)
+{
+	guest_handlers[0x50] = handler;
+	guest_sync(1);
+	asm volatile("sti; nop; nop; nop; cli");
+	GUEST_EQ(got, 2);
+}
+
+/* The window for a second interrupt opens after the first one's handler. */
+TEST(window_after_an_injection)
+{
+	struct vcpu *vcpu = guest64(two_guest);
+
+	CHECK_EQ(vcpu_until_sync(vcpu), 1);
+	inject(vcpu, 0x50);
+	vcpu->run->request_interrupt_window = 1;
+	CHECK_EQ(vcpu_until_sync(vcpu), 0x50);
+	vcpu_expect(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
+	vcpu->run->request_interrupt_window = 0;
+	inject(vcpu, 0x50);
+	CHECK_EQ(vcpu_until_sync(vcpu), 0x50);
+	vcpu_until_done(vcpu);
+}
+
 /* An injected interrupt is not lost when its delivery faults on the way. */
 static void demand_guest(void)
 {

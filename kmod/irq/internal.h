@@ -87,8 +87,6 @@ static inline u32 vhm_dest8(u8 dest)
  * thread this runs, or NULL; it is not kicked. Any context.
  */
 bool vhm_lapic_accept(struct vhm_lapic *lapic, const struct vhm_lapic *src, u32 icr);
-/** vhm_lapic_takes_extint: INT of the PIC reaches this CPU. Any context. */
-bool vhm_lapic_takes_extint(const struct vhm_lapic *lapic);
 
 /* ---- route.c ---- */
 

@@ -89,6 +89,11 @@ void vhm_ioapic_eoi(struct vhm_irqchip *chip, struct vhm_lapic *src, u8 vector, 
 	struct vhm_ioapic *io = &chip->ioapic;
 	u32 pins = 0, pin;
 
+	if (chip->split) {
+		if (level)
+			chip->ops->eoi(src, vector);
+		return;
+	}
 	for (pin = 0; pin < KVM_IOAPIC_NUM_PINS; pin++)
 		if ((READ_ONCE(io->s.redirtbl[pin].bits) & RTE_VECTOR) == vector)
 			pins |= BIT(pin);

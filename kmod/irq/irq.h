@@ -88,7 +88,8 @@ struct vhm_ioapic {
 	struct kvm_ioapic_state s;	/* [i] */
 	u32 irr_delivered;	/* [i] edge pins of s.irr whose message was sent */
 	unsigned long lines[KVM_IOAPIC_NUM_PINS];	/* [i] as in the PIC */
-	DECLARE_BITMAP(eoi_vectors, 256);	/* [i], read by anyone: vectors some pin uses */
+	/* [i], split: [r]; read by anyone: vectors some pin uses */
+	DECLARE_BITMAP(eoi_vectors, 256);
 };
 
 struct vhm_pit_channel {
@@ -111,6 +112,10 @@ struct vhm_pit {
 
 struct vhm_irqchip {
 	const struct vhm_irq_ops *ops;	/* [c] */
+	bool split;		/* [c] only the LAPICs and the routing are here */
+	u32 n_pins;		/* [c] split: GSIs below it are pins of the VMM's IOAPIC */
+	bool ids32;		/* [a] message addresses and LAPIC states carry 32-bit ids */
+	bool dest_exact;	/* [a] 0xff in a message is no broadcast to an x2APIC */
 	struct vhm_lapic *lapics[VHM_IRQ_MAX_LAPICS];	/* published with release */
 	u32 n_lapics;		/* places in use, holes included; release, acquire */
 	bool has_pit;		/* set with release by vhm_pit_create() */
@@ -147,6 +152,11 @@ struct vhm_irq_ops {
 	 */
 	void (*acked)(struct vhm_irqchip *chip, bool ioapic, u32 pins);
 	/**
+	 * eoi: the guest ended a level-triggered interrupt that an IOAPIC outside
+	 * sent. The vCPU's thread. Of a split chip only.
+	 */
+	void (*eoi)(struct vhm_lapic *lapic, u8 vector);
+	/**
 	 * tsc_expiry: when the guest's TSC will be tsc, in ns of ktime_get_ns(),
 	 * rounded up and below 2^63; 0: it is there already. The vCPU's thread.
 	 */
@@ -166,6 +176,13 @@ void vhm_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*fn)(struct hrti
 int vhm_irqchip_init(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops);
 
 /**
+ * vhm_irqchip_init_split: the same without PICs and IOAPIC: no routes, and routes
+ * to messages only. The owner keeps the calls that concern the other devices away.
+ * n_pins: the level-triggered ones of the first n_pins GSIs end with ->eoi.
+ */
+int vhm_irqchip_init_split(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops, u32 n_pins);
+
+/**
  * vhm_irqchip_destroy: free the routing, if it was ever initialised. The PIT's
  * timer is stopped; no LAPIC of the chip and no user of a line is left. Process.
  */
@@ -174,7 +191,7 @@ void vhm_irqchip_destroy(struct vhm_irqchip *chip);
 /**
  * vhm_pit_create: add the 8254 (flags: KVM_PIT_SPEAKER_DUMMY). Process, under
  * the lock that serialises KVM_CREATE_PIT2. 0; -EEXIST: there is one; -ENOENT:
- * the chip was not initialised; -EINVAL: unknown flag.
+ * there is no PIC here; -EINVAL: unknown flag.
  */
 int vhm_pit_create(struct vhm_irqchip *chip, u32 flags);
 
@@ -190,9 +207,16 @@ u32 vhm_irq_pins(struct vhm_irqchip *chip, u32 gsi, bool ioapic);
 
 /**
  * vhm_irq_msi: deliver a message-signalled interrupt; addr and data as a PCI
- * device would write them. Any context. Returns how many took it, 0 for nobody.
+ * device would write them, but with chip->ids32 the upper half of addr holds bits
+ * 31:8 of the destination. Any context. Returns how many took it, 0 for nobody.
  */
 int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data);
+
+/** vhm_irq_msi_valid: nothing in an address that KVM_CAP_X2APIC_API reserves. */
+static inline bool vhm_irq_msi_valid(struct vhm_irqchip *chip, u32 addr_hi)
+{
+	return !(READ_ONCE(chip->ids32) && addr_hi & 0xff);
+}
 
 /**
  * vhm_irq_set_routing: replace all routes (user-controlled, checked here).
@@ -309,6 +333,9 @@ void vhm_lapic_set_cr8(struct vhm_lapic *lapic, u8 cr8);
  * delivered: trap CR8 writes until then.
  */
 u8 vhm_lapic_cr8_threshold(struct vhm_lapic *lapic);
+
+/** vhm_lapic_takes_extint: INT of the PIC reaches this CPU. Any context. */
+bool vhm_lapic_takes_extint(const struct vhm_lapic *lapic);
 
 /** vhm_lapic_highest_irr: vector, or -1. */
 int vhm_lapic_highest_irr(struct vhm_lapic *lapic);

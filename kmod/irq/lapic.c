@@ -617,11 +617,11 @@ void vhm_lapic_destroy(struct vhm_lapic *lapic)
 
 void vhm_lapic_get(struct vhm_lapic *lapic, struct kvm_lapic_state *s)
 {
-	u32 id = lapic->id << 24;
+	u32 id = READ_ONCE(lapic->chip->ids32) ? lapic->id : lapic->id << 24;
 
 	lapic_set_reg(lapic, LAPIC_TMCCT, timer_count(lapic));
 	memcpy(s->regs, lapic->regs, sizeof(s->regs));
-	if (lapic_x2apic(lapic))	/* the format has room for an 8-bit id */
+	if (lapic_x2apic(lapic))	/* the old format has room for an 8-bit id */
 		memcpy(s->regs + LAPIC_ID, &id, sizeof(id));
 }
 

@@ -279,7 +279,7 @@ int vhm_pit_create(struct vhm_irqchip *chip, u32 flags)
 	struct vhm_pit *pit = &chip->pit;
 	int i;
 
-	if (!chip->ops)
+	if (!chip->ops || chip->split)
 		return -ENOENT;
 	if (chip->has_pit)
 		return -EEXIST;

@@ -14,7 +14,7 @@
 struct route {
 	u8 ways;		/* bit per KVM_IRQCHIP_*, or ROUTE_MSI alone */
 	u8 pin[KVM_NR_IRQCHIPS];	/* PIC: 0..15, both chips */
-	u32 addr, data;		/* of a message */
+	u32 addr, addr_hi, data;	/* of a message */
 };
 
 struct vhm_routing {
@@ -50,7 +50,8 @@ static bool match(const struct vhm_lapic *l, const struct vhm_lapic *src, u32 ic
 {
 	if (icr & ICR_SHORTHAND)
 		return (icr & ICR_SHORTHAND) == SH_ALL || l != src;
-	if (dest == VHM_DEST_ALL)
+	/* that 8 bits all set are everyone is the xAPIC's rule */
+	if (dest == VHM_DEST_ALL || (dest == 0xff && !lapic_x2apic(l)))
 		return true;
 	return icr & ICR_LOGICAL ? match_logical(l, dest) : match_physical(l, dest);
 }
@@ -96,10 +97,15 @@ int vhm_irq_send(struct vhm_irqchip *chip, struct vhm_lapic *src, u32 icr, u32 d
 int vhm_irq_msi(struct vhm_irqchip *chip, u64 addr, u32 data)
 {
 	u32 icr = (data & 0x87ff) | (addr & 4 ? ICR_LOGICAL : 0) | ICR_ASSERT;
+	u32 dest = addr >> 12 & 0xff;
 
+	if (READ_ONCE(chip->ids32))
+		dest |= addr >> 32 & 0xffffff00;
+	if (!READ_ONCE(chip->dest_exact) && dest == 0xff)
+		dest = VHM_DEST_ALL;
 	if (addr & 8 && (icr & ICR_MODE) == VHM_DM_FIXED)	/* redirection hint */
 		icr |= VHM_DM_LOWEST;
-	return vhm_irq_send(chip, NULL, icr, vhm_dest8(addr >> 12));
+	return vhm_irq_send(chip, NULL, icr, dest);
 }
 
 /* ---- GSI to pin or message ------------------------------------------------------ */
@@ -117,7 +123,8 @@ int vhm_irq_line(struct vhm_irqchip *chip, enum vhm_irq_source source, u32 gsi, 
 	for (ways = route ? route->ways : 0; ways; ways &= ways - 1) {
 		way = __ffs(ways);
 		if (way == KVM_NR_IRQCHIPS)
-			r = level ? vhm_irq_msi(chip, route->addr, route->data) : -1;
+			r = level ? vhm_irq_msi(chip, route->addr | (u64)route->addr_hi << 32,
+						route->data) : -1;
 		else if (way == KVM_IRQCHIP_IOAPIC)
 			r = vhm_ioapic_line(chip, route->pin[way], source, level);
 		else
@@ -148,17 +155,21 @@ u32 vhm_irq_pins(struct vhm_irqchip *chip, u32 gsi, bool ioapic)
 /* ---- building a table ----------------------------------------------------------- */
 
 /* One entry of the user's, its GSI checked. 0, -EINVAL. */
-static int add_entry(struct vhm_routing *rt, const struct kvm_irq_routing_entry *e)
+static int add_entry(struct vhm_irqchip *vm_chip, struct vhm_routing *rt,
+		     const struct kvm_irq_routing_entry *e)
 {
 	static const u8 n_pins[KVM_NR_IRQCHIPS] = { 8, 8, KVM_IOAPIC_NUM_PINS };
 	u32 chip = e->u.irqchip.irqchip;
 	struct route *r = &rt->gsi[e->gsi];
 
-	if (e->type == KVM_IRQ_ROUTING_MSI && !(e->flags & ~KVM_MSI_VALID_DEVID) && !r->ways) {
-		*r = (struct route) { ROUTE_MSI, {}, e->u.msi.address_lo, e->u.msi.data };
+	if (e->type == KVM_IRQ_ROUTING_MSI && !(e->flags & ~KVM_MSI_VALID_DEVID) && !r->ways &&
+	    vhm_irq_msi_valid(vm_chip, e->u.msi.address_hi)) {
+		*r = (struct route) { ROUTE_MSI, {}, e->u.msi.address_lo, e->u.msi.address_hi,
+				      e->u.msi.data };
 		return 0;
 	}
-	if (e->type != KVM_IRQ_ROUTING_IRQCHIP || e->flags || chip >= KVM_NR_IRQCHIPS)
+	if (e->type != KVM_IRQ_ROUTING_IRQCHIP || e->flags || chip >= KVM_NR_IRQCHIPS ||
+	    vm_chip->split)
 		return -EINVAL;
 	chip = array_index_nospec(chip, KVM_NR_IRQCHIPS);
 	if (e->u.irqchip.pin >= n_pins[chip] || r->ways & (BIT(chip) | ROUTE_MSI))
@@ -168,6 +179,19 @@ static int add_entry(struct vhm_routing *rt, const struct kvm_irq_routing_entry 
 	if (!e->gsi)
 		rt->pit_pins[chip == KVM_IRQCHIP_IOAPIC] |= BIT(r->pin[chip]);
 	return 0;
+}
+
+/* Of a split chip: the vectors that level-triggered pins of the IOAPIC outside send. */
+static void update_split_vectors(struct vhm_irqchip *chip, const struct vhm_routing *rt)
+{
+	u32 i, n = min_t(u32, chip->n_pins, rt->n_gsi);
+	DECLARE_BITMAP(map, 256) = { 0 };
+
+	for (i = 0; i < n; i++)
+		if (rt->gsi[i].data & ICR_LEVEL)
+			__set_bit(rt->gsi[i].data & 0xff, map);
+	for (i = 0; i < ARRAY_SIZE(map); i++)
+		WRITE_ONCE(chip->ioapic.eoi_vectors[i], map[i]);
 }
 
 int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_entry *e, u32 n)
@@ -185,11 +209,13 @@ int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_e
 		return -ENOMEM;
 	rt->n_gsi = n_gsi;
 	for (i = 0; i < n; i++) {
-		if (add_entry(rt, &e[i])) {
+		if (add_entry(chip, rt, &e[i])) {
 			kvfree(rt);
 			return -EINVAL;
 		}
 	}
+	if (chip->split)
+		update_split_vectors(chip, rt);
 	rcu_assign_pointer(chip->routing, rt);
 	WRITE_ONCE(chip->pit_pins[0], rt->pit_pins[0]);
 	WRITE_ONCE(chip->pit_pins[1], rt->pit_pins[1]);
@@ -198,6 +224,18 @@ int vhm_irq_set_routing(struct vhm_irqchip *chip, const struct kvm_irq_routing_e
 }
 
 /* ---- the chip as a whole -------------------------------------------------------- */
+
+int vhm_irqchip_init_split(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops, u32 n_pins)
+{
+	int r = vhm_irq_set_routing(chip, NULL, 0);
+
+	if (r)
+		return r;
+	chip->ops = ops;
+	chip->split = true;
+	chip->n_pins = n_pins;
+	return 0;
+}
 
 int vhm_irqchip_init(struct vhm_irqchip *chip, const struct vhm_irq_ops *ops)
 {

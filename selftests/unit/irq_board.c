@@ -76,22 +76,25 @@ static void op_acked(struct vhm_irqchip *chip, bool ioapic, u32 pins)
 		vhm_irq_line(chip, VHM_IRQ_SRC_RESAMPLE, board.resample, false);
 }
 
+static void op_eoi(struct vhm_lapic *lapic, u8 vector)
+{
+	(void)lapic;
+	board.eois++;
+	board.eoi_vector = vector;
+}
+
 static const struct vhm_irq_ops ops = {
+	.eoi = op_eoi,
 	.acked = op_acked,
 	.kick = op_kick,
 	.message = op_message,
 	.tsc_expiry = op_tsc_expiry,
 };
 
-void board_init(unsigned int n_cpus, u32 pit_flags)
+static void add_cpus(unsigned int n_cpus)
 {
 	unsigned int i;
 
-	memset(&board, 0, sizeof(board));
-	board.now = 1000000;
-	if (vhm_irqchip_init(&board.chip, &ops) ||
-	    vhm_pit_create(&board.chip, pit_flags))
-		abort();
 	board.n_cpus = n_cpus;
 	for (i = 0; i < n_cpus; i++) {
 		struct board_cpu *c = calloc(1, sizeof(*c));
@@ -103,6 +106,24 @@ void board_init(unsigned int n_cpus, u32 pit_flags)
 		vhm_lapic_set_cpuid(&c->lapic, true, true, 40);
 		vhm_lapic_write(&c->lapic, 0xf0, 4, 0x1ff);
 	}
+}
+
+void board_init(unsigned int n_cpus, u32 pit_flags)
+{
+	memset(&board, 0, sizeof(board));
+	board.now = 1000000;
+	if (vhm_irqchip_init(&board.chip, &ops) ||
+	    vhm_pit_create(&board.chip, pit_flags))
+		abort();
+	add_cpus(n_cpus);
+}
+
+void board_init_split(unsigned int n_cpus, u32 n_pins)
+{
+	memset(&board, 0, sizeof(board));
+	if (vhm_irqchip_init_split(&board.chip, &ops, n_pins))
+		abort();
+	add_cpus(n_cpus);
 }
 
 void board_exit(void)

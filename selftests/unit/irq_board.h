@@ -21,6 +21,8 @@ struct board {
 	struct board_cpu *cpu[BOARD_CPUS];
 	unsigned int n_cpus;
 	u64 now;		/* ns; the guest's TSC runs at twice that */
+	unsigned int eois;	/* ends that the VMM's IOAPIC is told of: a split chip's */
+	u8 eoi_vector;
 	u32 acked[2];		/* pins whose interrupts ended: PICs, IOAPIC */
 	u32 resample;		/* a GSI whose resampling source goes low at its ack; 0: none */
 	unsigned int timer_starts, timer_cancels, timer_expiries;
@@ -30,6 +32,8 @@ extern struct board board;
 
 /** board_init: n CPUs with APIC ids 0..n-1, the first the BSP; APICs enabled. */
 void board_init(unsigned int n_cpus, u32 pit_flags);
+/** board_init_split: the same with the LAPICs alone. */
+void board_init_split(unsigned int n_cpus, u32 n_pins);
 void board_exit(void);
 /** board_run: let the clock run to that time, timers expiring on the way. */
 void board_run(u64 until);

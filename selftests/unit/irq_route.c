@@ -200,3 +200,57 @@ TEST(ports)
 	CHECK(!vhm_irq_pio_read(&board.chip, 0x61, 1, &val));
 	board_exit();
 }
+
+/* Messages only; the IOAPIC outside hears of the ends of its level interrupts. */
+TEST(split)
+{
+	struct kvm_irq_routing_entry e[] = {
+		msi(5, 0xfee00000, 0x8051), msi(6, 0xfee00000, 0x52), msi(24, 0xfee00000, 0x8053),
+	};
+	struct kvm_irq_routing_entry p = pin(5, 2, 5);
+	static const u8 vectors[] = { 0x51, 0x52, 0x53 };
+	unsigned int i;
+
+	board_init_split(2, 24);
+	CHECK_EQ(vhm_pit_create(&board.chip, 0), -ENOENT);
+	CHECK_EQ(line(5, true), -1);
+	CHECK_EQ(set(&p, 1), -EINVAL);
+	CHECK_EQ(set(e, 3), 0);
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(line(e[i].gsi, true), 1);
+		CHECK_EQ(take(0), vectors[i]);
+		vhm_lapic_write(cpu(0), 0xb0, 4, 0);
+		CHECK_EQ(board.eois, 1);
+	}
+	CHECK_EQ(board.eoi_vector, 0x51);
+	/* the same vector as an edge, from elsewhere, is none of its business */
+	CHECK(deliver(1, 0x51, false));
+	CHECK_EQ(take(1), 0x51);
+	vhm_lapic_write(cpu(1), 0xb0, 4, 0);
+	CHECK_EQ(board.eois, 1);
+	board_exit();
+}
+
+TEST(wide_destinations)
+{
+	struct kvm_irq_routing_entry e = msi(5, 0xfee01000, 0x51);
+
+	board_init_split(2, 0);
+	e.u.msi.address_hi = 0x123;
+	CHECK_EQ(set(&e, 1), 0);
+	CHECK_EQ(line(5, true), 1);
+	CHECK_EQ(take(1), 0x51);
+	board.chip.ids32 = true;
+	CHECK_EQ(set(&e, 1), -EINVAL);
+	e.u.msi.address_hi = 0x100;
+	CHECK_EQ(set(&e, 1), 0);
+	CHECK_EQ(line(5, true), 0);
+	/* everyone, by the xAPIC's rule; an x2APIC may be asked to know better */
+	CHECK_EQ(vhm_irq_msi(&board.chip, 0xfeeff000, 0x51), 2);
+	board.chip.dest_exact = true;
+	CHECK_EQ(vhm_irq_msi(&board.chip, 0xfeeff000, 0x51), 2);
+	CHECK(vhm_lapic_set_base(cpu(0), 0xfee00d00, true));
+	CHECK_EQ(vhm_irq_msi(&board.chip, 0xfeeff000, 0x51), 1);
+	CHECK_EQ(vhm_irq_msi(&board.chip, 0xffffff00feeff000, 0x51), 2);
+	board_exit();
+}
