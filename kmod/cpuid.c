@@ -25,6 +25,7 @@
 #include <asm/processor.h>
 #include <asm/processor-flags.h>
 
+#include "host.h"
 #include "msr.h"
 
 #define KVM_LEAF	0x40000000u

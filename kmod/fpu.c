@@ -27,6 +27,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/processor.h>
 
+#include "host.h"
 #include "msr.h"
 
 #define FCW_INIT	0x37f

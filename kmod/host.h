@@ -7,9 +7,15 @@
 #define VHM_HOST_H
 
 #include <linux/eventfd.h>
+#include <linux/kvm.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
 #include <linux/version.h>
+#if __has_include("asm/cpuid/api.h")
+#include <asm/cpuid/api.h>	/* cpuid_eax() and the like */
+#else
+#include <asm/processor.h>
+#endif
 #include <asm/msr.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 1, 0)
@@ -43,6 +49,16 @@ static inline int vhm_rdmsr_safe(u32 msr, u64 *val)
 
 	*val = lo | (u64)hi << 32;
 	return r;
+}
+
+/** vhm_immediate_exit: the flag that userspace may set at any time; newer headers say so. */
+static inline bool vhm_immediate_exit(const struct kvm_run *run)
+{
+#ifdef HINT_UNSAFE_IN_KVM
+	return READ_ONCE(run->immediate_exit__unsafe);
+#else
+	return READ_ONCE(run->immediate_exit);
+#endif
 }
 
 /** vhm_eventfd_signal: add one to the counter. Any context. */

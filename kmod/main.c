@@ -16,6 +16,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/processor.h>
 
+#include "host.h"
 #include "vhm.h"
 
 #if !IS_ENABLED(CONFIG_MMU_NOTIFIER) || !IS_ENABLED(CONFIG_X86_64)

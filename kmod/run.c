@@ -319,7 +319,7 @@ static int enter(struct vhm_vcpu *vcpu)
 	r = vhm_complete_user(vcpu);
 	if (r != VHM_RESUME)
 		return r;
-	if (READ_ONCE(run->immediate_exit))
+	if (vhm_immediate_exit(run))
 		return -EINTR;
 	r = run_loop(vcpu);
 	if (r == -EINTR)

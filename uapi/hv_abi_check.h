@@ -18,7 +18,8 @@
 		       "KVM ABI: offset of " #member " in " #type)
 
 HV_ABI_SIZE(struct kvm_run, 2352);
-HV_ABI_OFF(struct kvm_run, immediate_exit, 1);
+/* The byte before, immediate_exit, has another name in the headers of some kernels. */
+HV_ABI_OFF(struct kvm_run, padding1, 2);
 HV_ABI_OFF(struct kvm_run, exit_reason, 8);
 HV_ABI_OFF(struct kvm_run, ready_for_interrupt_injection, 12);
 HV_ABI_OFF(struct kvm_run, if_flag, 13);
