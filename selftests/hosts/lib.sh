@@ -35,15 +35,15 @@ splats() {
 	' "$1"
 }
 
-# build_initramfs KVER: print the path of the host initramfs for that kernel,
-# building it when something in it is newer.  Concurrent runs may both build:
-# the finished file is renamed into place.
+# build_initramfs KVER [ROOT]: print the path of the host initramfs for that
+# kernel, whose modules are below ROOT, building it when something in it is
+# newer.  Concurrent runs may both build: the finished file is renamed into place.
 build_initramfs() {
-	local kver=$1 out dir deps mod f
+	local kver=$1 root=$2 out dir deps mod f
 	out=${HV_BUILD:-$top/build}/hosts/host-$kver.cpio
 	if [ "$out" -nt "$here/init" ] && [ "$out" -nt "$here/stage2" ] &&
 	   [ "$out" -nt "$here/lib.sh" ] &&
-	   [ "$out" -nt "/lib/modules/$kver/modules.dep" ]; then
+	   [ "$out" -nt "$root/lib/modules/$kver/modules.dep" ]; then
 		echo "$out"
 		return 0
 	fi
@@ -59,11 +59,16 @@ build_initramfs() {
 	cp "$here/init" "$here/stage2" "$dir/"
 	chmod 755 "$dir/init"
 	for mod in virtio_pci 9pnet_virtio 9p overlay; do
-		deps=$(modprobe -S "$kver" --show-depends $mod) ||
+		deps=$(modprobe -d "${root:-/}" -S "$kver" --show-depends $mod) ||
 			die "kernel $kver has no module $mod"
 		while read -r _ f _; do
-			[ -e "$dir/modules/${f##*/}" ] && continue
-			cp "$f" "$dir/modules/" && echo "${f##*/}" >>"$dir/modules/order"
+			mod=${f##*/} mod=${mod%.xz}
+			[ -e "$dir/modules/$mod" ] && continue
+			case $f in
+			*.xz)	xz -dc "$f" >"$dir/modules/$mod" ;;
+			*)	cp "$f" "$dir/modules/" ;;
+			esac || die "cannot unpack $f"
+			echo "$mod" >>"$dir/modules/order"
 		done < <(grep '^insmod' <<<"$deps")
 	done
 	(cd "$dir" && find . | sort | cpio -o -H newc --quiet -R 0:0) >"$dir.cpio" ||
