@@ -19,10 +19,6 @@
 #include "host.h"
 #include "vhm.h"
 
-#if !IS_ENABLED(CONFIG_MMU_NOTIFIER) || !IS_ENABLED(CONFIG_X86_64)
-#error "hv runs on x86-64 kernels with CONFIG_MMU_NOTIFIER only"
-#endif
-
 static bool alias_kvm;
 module_param(alias_kvm, bool, 0444);
 MODULE_PARM_DESC(alias_kvm, "also register /dev/kvm when that name is free (default off)");
