@@ -7,10 +7,16 @@
  *   hold PATH loop             print "ready" and run a guest that never exits
  *   hold PATH once             run HLT once; prints "ok", or the errno of
  *                              KVM_RUN by name
+ *   hold PATH turns            print "ready" and run a guest that counts in its
+ *                              memory and halts, again and again, until standard
+ *                              input ends; then print how many turns that were,
+ *                              and how often KVM_RUN gave EBUSY instead. A turn
+ *                              that was lost or done twice is a failure.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,14 +41,17 @@ static int wait_for_the_end(void)
 	return 0;
 }
 
+/* The guest's memory, of which the first half is its code. */
+static unsigned char *page;
+#define COUNTER	0x800
+
 static int set_up_guest(int vm, int vcpu, const char *code, size_t len)
 {
 	struct kvm_userspace_memory_region region = { .memory_size = 4096 };
 	struct kvm_regs regs = { .rflags = 2 };
 	struct kvm_sregs sregs;
-	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return -1;
 	memcpy(page, code, len);
@@ -87,6 +96,37 @@ static int run(const char *mode, int vm, int vcpu)
 	return 0;
 }
 
+static int take_turns(int vm, int vcpu)
+{
+	/* inc dword ptr [COUNTER]; hlt; jmp to the inc */
+	static const char code[] = "\x66\xff\x06\x00\x08\xf4\xeb\xf8";
+	struct pollfd input = { .fd = STDIN_FILENO };
+	unsigned int turns = 0, refused = 0, count;
+	bool busy = false;
+
+	if (set_up_guest(vm, vcpu, code, sizeof(code) - 1))
+		return fail("setup");
+	puts("ready");
+	fflush(stdout);
+	/* a refused one gives way for a moment */
+	while (!poll(&input, 1, busy)) {
+		busy = ioctl(vcpu, KVM_RUN, 0) < 0;
+		if (busy && errno != EBUSY)
+			return fail("run");
+		if (busy)
+			refused++;
+		else
+			turns++;
+		memcpy(&count, page + COUNTER, sizeof(count));
+		if (count != turns) {
+			printf("%u turns, counted as %u\n", turns, count);
+			return 1;
+		}
+	}
+	printf("%u %u\n", turns, refused);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc == 3 ? argv[2] : "";
@@ -113,5 +153,7 @@ int main(int argc, char **argv)
 		return hold(mode, dev, vm, vcpu);
 	if (!strcmp(mode, "once") || !strcmp(mode, "loop"))
 		return run(mode, vm, vcpu);
+	if (!strcmp(mode, "turns"))
+		return take_turns(vm, vcpu);
 	return 2;
 }

@@ -51,15 +51,16 @@ unload() {
 	! loaded || rmmod hv
 }
 
-# Start "hold $*" in the background and wait until it holds. Sets holder.
+# Start "hold $*" in the background and wait until it holds. Sets holder, and
+# says, the file with its output.
 start_holder() {
 	fifo=$(mktemp -u) && mkfifo "$fifo" || exit 1
-	answer=$(mktemp) || exit 1
-	"$hold" "$@" <"$fifo" >"$answer" &
+	says=$(mktemp) || exit 1
+	"$hold" "$@" <"$fifo" >"$says" &
 	holder=$!
 	exec 9>"$fifo"
 	tries=0
-	while ! grep -q . "$answer"; do
+	while ! grep -q . "$says"; do
 		tries=$((tries + 1))
 		if [ "$tries" -gt 100 ]; then
 			bad "hold $*: no answer"
@@ -67,15 +68,23 @@ start_holder() {
 		fi
 		sleep 0.1
 	done
-	grep -q ready "$answer" || bad "hold $*: $(cat "$answer")"
-	rm -f "$fifo" "$answer"
+	grep -q ready "$says" || bad "hold $*: $(cat "$says")"
+	rm -f "$fifo"
 }
 
 stop_holder() {
 	exec 9>&-
 	kill -KILL "$holder" 2>/dev/null
 	wait "$holder" 2>/dev/null
-	:
+	rm -f "$says"
+}
+
+# Let "hold" end by itself. Sets said to what it printed after "ready".
+finish_holder() {
+	exec 9>&-
+	wait "$holder"
+	said=$(sed 1d "$says")
+	rm -f "$says"
 }
 
 # Names of slab caches of the module, if any.
