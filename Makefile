@@ -30,6 +30,7 @@ HOST_NEEDS_amd := qemu-system-x86
 HOST_NEEDS_intel := g++ binutils xz-utils debian-archive-keyring
 CHECK_NEEDS := acpica-tools sparse perl clang expect socat binutils xz-utils libclang-rt-14-dev
 BENCH_NEEDS := gnuplot-nox
+KERNELS_NEEDS := qemu-system-x86 busybox-static cpio kmod xz-utils binutils debian-archive-keyring
 
 all: modules userspace
 
@@ -42,6 +43,8 @@ help:
 	@echo 'make check      build, lint, unit tests, and all tests on hv and on KVM'
 	@echo '                (VENDOR=amd, intel or both; default here: $(VENDOR))'
 	@echo 'make check-long the same with the long stress tests'
+	@echo 'make check-kernels  build for the kernels of Debian 12, 13 and sid, each with'
+	@echo '                its compiler, and run the selftests on each (2 GB in ~/.cache/hv)'
 	@echo 'make lint       static checks alone'
 	@echo 'make bench      instructions per exit, hv beside KVM'
 	@echo 'make install    install the VMM, the DKMS source, udev and modprobe rules'
@@ -80,6 +83,11 @@ can-run-host:
 check check-long: can-run-host needs-check
 	@KVER=$(KVER) tools/check $(if $(filter check-long,$@),--long) $(HOSTS)
 
+check-kernels: needs-build
+	@tools/need $(KERNELS_NEEDS)
+	@$(MAKE) --no-print-directory $(J) -C selftests >/dev/null
+	@tools/check-kernels
+
 lint: needs-check
 	@KVER=$(KVER) tools/lint/run
 
@@ -96,4 +104,4 @@ clean:
 	@! kver=$$(tools/kver 2>/dev/null) || $(MAKE) --no-print-directory -C /lib/modules/$$kver/build M=$(CURDIR) clean
 
 .PHONY: all help needs-build needs-host needs-check needs-bench modules userspace
-.PHONY: demo can-run-host check check-long lint bench install clean
+.PHONY: demo can-run-host check check-long check-kernels lint bench install clean
