@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-only
 # What the emulated hosts share: options, the initramfs, the supervision of the
-# emulator and the reading of the host's kernel log.  Sourced by bash.
+# emulator and the reading of the host's kernel log.  Sourced by bash.  A host
+# calls options, begin, emulate and report, in this order.
 #
 # A host run has two serial lines.  The first is the command's terminal, the
 # second the kernel's console; keeping them apart means that no kernel message
@@ -21,6 +22,155 @@ ST_START=125	# could not start: usage, or something is missing
 die() {
 	echo "$me: $*" >&2
 	exit $ST_START
+}
+
+# What the usage of both emulated hosts ends with.
+usage_end() {
+	cat <<END
+  --mitigations   keep the kernel's CPU mitigations on (default: off)
+  --interactive   this terminal becomes COMMAND's terminal
+  --log FILE      keep the host's kernel log
+  --allow-splats  a kernel warning does not change the status
+  -h, --help      this text
+
+Exit status: COMMAND's, or
+  $ST_SPLAT  COMMAND succeeded but the host kernel logged a warning, BUG or oops
+  $ST_PANIC  the host panicked or stopped before COMMAND ended
+  $ST_EMULATOR  the emulator itself failed
+  $ST_TIMEOUT  the wall-clock limit was reached
+  $ST_START  nothing was started: wrong usage or something is missing
+END
+}
+
+# options ARG...: the options of an emulated host.  Those that only one of them
+# has go to its own_option(), each with a value.  What is left is $command.
+timeout= smp= icount= kver= root= append= share=() log= interactive= splats_ok=
+mitigations=mitigations=off
+options() {
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--icount)	icount=1; shift; continue ;;
+		--mitigations)	mitigations=; shift; continue ;;
+		--interactive)	interactive=on; shift; continue ;;
+		--allow-splats)	splats_ok=1; shift; continue ;;
+		-h|--help)	usage; exit 0 ;;
+		--)		shift; break ;;
+		--timeout|--smp|--mem)
+			need_value "$@"
+			[[ $2 =~ ^[0-9]+$ ]] || die "$1: '$2' is not a number"
+			declare -g "${1#--}=$2" ;;
+		--kernel)	need_value "$@"; kver=$2 ;;
+		--append)	need_value "$@"; append+=" $2" ;;
+		--share)	need_value "$@"; share+=("$2") ;;
+		--log)		need_value "$@"; log=$2 ;;
+		-*)		own_option "$@" || die "unknown option $1 (see $me --help)" ;;
+		*)		break ;;
+		esac
+		shift 2
+	done
+	[ $# -gt 0 ] || die "no command given (see $me --help)"
+	command=("$@")
+	if [ -n "$icount" ]; then
+		[ "${smp:-1}" = 1 ] || die "--icount runs one CPU only"
+		smp=1
+	fi
+	[ -n "$kver" ] || kver=$("$top/tools/kver") || exit $ST_START
+	[ -r "$root/boot/vmlinuz-$kver" ] || die "cannot read $root/boot/vmlinuz-$kver"
+	[ -z "$interactive" ] || [ -t 0 ] || die "--interactive needs a terminal"
+	[ -n "$timeout" ] || timeout=$([ -n "$interactive" ] && echo 0 || echo 300)
+}
+need_value() {
+	[ $# -ge 2 ] || die "$1 needs a value (see $me --help)"
+}
+
+# The directory of this run, and what the host is to find in /run/host.
+run= results= tty_state= emulator= watcher= copier=
+begin() {
+	local i dir
+	run=$(mktemp -d "${TMPDIR:-/tmp}/hv-host.XXXXXX") || die "cannot create a directory"
+	results=$run/results
+	trap cleanup EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	mkdir "$results"
+	# The command, quoted, in the directory it was called from.
+	{
+		printf 'cd %q || exit\n' "$PWD"
+		[ -z "$root" ] || printf '[ -e /lib/modules/%s ] || ln -s %q /lib/modules/\n' \
+			"$kver" "$root/lib/modules/$kver"
+		printf 'export HOME=/root LANG=C.UTF-8 TERM=%q\n' "${TERM:-dumb}"
+		printf 'exec'
+		printf ' %q' "${command[@]}"
+		echo
+	} >"$results/command"
+	: >"$results/shares"
+	for i in "${!share[@]}"; do
+		dir=$(cd "${share[i]}" 2>/dev/null && pwd) ||
+			die "--share: no directory ${share[i]}"
+		echo "share$i $dir" >>"$results/shares"
+		share[i]=$dir
+	done
+	[ -z "$interactive" ] ||
+		stty size | { read -r rows cols; echo "rows $rows cols $cols"; } >"$results/interactive"
+	params="console=ttyS1,115200 quiet panic=-1 oops=panic unknown_nmi_panic"
+	params+=" watchdog_thresh=30 rcupdate.rcu_cpu_stall_timeout=60 no_timer_check"
+	params+=" $mitigations$append"
+	mkfifo "$run/never" "$run/tty"
+	exec 7<>"$run/never" 8<>"$run/tty"
+}
+cleanup() {
+	trap '' INT TERM HUP
+	[ -z "$watcher$emulator" ] || kill -KILL $watcher $emulator 2>/dev/null
+	[ -z "$tty_state" ] || stty "$tty_state"
+	[ -z "$log" ] || cp "$run/console" "$log" 2>/dev/null
+	rm -rf "$run"
+}
+
+# Ends an emulator that outlives its limit, after the host's last_words().
+# Reading a pipe that nobody writes to is a sleep without a process to clean up.
+watch() {
+	local never
+	read -r -t "$timeout" never <>"$run/never" && return
+	: >"$run/timeout"
+	last_words
+	kill -KILL "$emulator" 2>/dev/null
+}
+
+# emulate OUTPUT PROGRAM ARG...: run the emulator to its end, or to that of its
+# time; leaves its status in $rc.  It dies with us, however we die.  Our own
+# standard output it gets only as somebody's terminal: it would make it
+# non-blocking for everyone who shares it.
+emulate() {
+	local output=$1 start
+	shift
+	start=(setpriv --pdeathsig KILL -- "$@")
+	if [ -n "$interactive" ]; then
+		tty_state=$(stty -g)
+	else
+		cat <"$run/tty" 7>&- 8>&- &
+		copier=$!
+	fi
+	if [ -n "$interactive" ] && [ "$output" = "$run/tty" ]; then
+		"${start[@]}" <&0 2>"$run/stderr" 7>&- 8>&- &
+	else
+		"${start[@]}" </dev/null >"$output" 2>"$run/stderr" 7>&- 8>&- &
+	fi
+	emulator=$!
+	if [ "$timeout" -gt 0 ]; then
+		watch 8>&- &
+		watcher=$!
+	fi
+	wait $emulator 2>/dev/null
+	rc=$?
+	emulator=
+	exec 8>&-	# now the copier sees the end
+	if [ -n "$watcher" ]; then
+		echo >"$run/never"
+		wait $watcher
+		watcher=
+	fi
+	[ -z "$copier" ] || wait $copier
 }
 
 # Kernel messages that mean that the host's kernel is not well.
@@ -78,10 +228,10 @@ build_initramfs() {
 	echo "$out"
 }
 
-# report RC: what became of a run, from the files in $run: exits with its
-# status.  Uses $run, $results, $timeout, $splats_ok of the caller.
+# report: what became of a run, from $rc and the files in $run: exits with its
+# status.
 report() {
-	local rc=$1 status= line
+	local status= line
 	[ -s "$results/status" ] && read -r status <"$results/status"
 	splats "$run/console" >"$run/splats" 2>/dev/null
 	if [ -s "$run/splats" ]; then
@@ -89,9 +239,8 @@ report() {
 		sed 's/\r*$//; s/^/  | /' "$run/splats"
 	fi
 	if [ -e "$run/timeout" ]; then
-		echo "$me: no end within $timeout s, stopped${cpus_at:+; the CPUs were at:}"
-		[ -z "$cpus_at" ] || timeout 1 cat <"$run/monitor.out" | tr '\r' '\n' |
-			grep -oE '^(CPU#[0-9]+|RIP=.*)' | sed 's/^/  /'
+		echo "$me: no end within $timeout s, stopped"
+		[ ! -s "$run/cpus" ] || sed '1i\  the CPUs were at:' "$run/cpus"
 		exit $ST_TIMEOUT
 	fi
 	if [ -z "$status" ]; then

@@ -80,6 +80,8 @@ pack_system() { # OUTPUT
 			/lib64/ld-linux-x86-64.so.2 "/boot/vmlinuz-$kver"
 		cat "$dir.programs"
 		libraries <"$dir.programs"
+		# The C library loads it when a thread ends, or aborts.
+		ldconfig -p | awk '/libgcc_s.so.1 .*x86-64/ { print $NF }'
 		find /usr/share/tcltk /usr/lib/tcltk -type f 2>/dev/null
 		find "/lib/modules/$kver" -maxdepth 1 -name 'modules.*'
 		for name in $pack_modules; do
