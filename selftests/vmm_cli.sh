@@ -40,11 +40,31 @@ check() {
 	fi
 }
 
+# wait_for SECONDS COMMAND...: until it succeeds; fails when it has not by then
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+# reap: the status of the guest $pid, in $st; one that does not end is killed
+ended() {
+	[ ! -e /proc/$pid ] || grep -qs '^State:.Z' /proc/$pid/status
+}
+reap() {
+	wait_for 100 ended || kill -KILL $pid
+	wait $pid 2>/dev/null
+	st=$?
+}
+
 # run NAME STATUS ARG...: hv run ARG...; output and messages in files
 run() {
 	local name=$1 want=$2
 	shift 2
-	timeout 120 "$hv" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	timeout -k 5 120 "$hv" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
 	st=$?
 	check "$name" "$want"
 }
@@ -53,7 +73,7 @@ run() {
 error() {
 	local name=$1 pattern=$2
 	shift 2
-	timeout 60 "$hv" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	timeout -k 5 60 "$hv" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
 	st=$?
 	if [ "$(wc -l <"$tmp/err")" != 1 ] ||
 	   ! grep -Eq "^hv: .*($pattern)" "$tmp/err"; then
@@ -114,11 +134,11 @@ test_usage() {
 	error "memory: zero" "out of range" run -k x -m 0
 	error "memory: huge" "out of range" run -k x -m 99999999999G
 	error "cpus: zero" "out of range" run -k x -c 0
-	timeout 60 "$hv" run --help >"$tmp/out" 2>"$tmp/err"
+	timeout -k 5 60 "$hv" run --help >"$tmp/out" 2>"$tmp/err"
 	st=$?
 	[ "$(wc -l <"$tmp/out")" -le 30 ] || st=long
 	check "run --help fits a screen" 0
-	timeout 60 "$hv" version >"$tmp/out" 2>"$tmp/err"
+	timeout -k 5 60 "$hv" version >"$tmp/out" 2>"$tmp/err"
 	st=$?
 	grep -Eq '^hv [0-9]' "$tmp/out" || st=output
 	check "version" 0
@@ -146,7 +166,7 @@ test_files() {
 		run "${d[@]}" -k "$kernel" -c 100000
 	if [ "$(id -u)" = 0 ]; then
 		chmod 600 "$dev"
-		timeout 60 setpriv --reuid 65534 --clear-groups "$hv" run \
+		timeout -k 5 60 setpriv --reuid 65534 --clear-groups "$hv" run \
 			"${d[@]}" -k "$kernel" >"$tmp/out" 2>"$tmp/err"
 		st=$?
 		grep -q 'Permission denied (join the group' "$tmp/err" || st=message
@@ -178,33 +198,32 @@ test_status() {
 start() {
 	"$hv" run $(tiny) "$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
 	pid=$!
-	while kill -0 $pid 2>/dev/null &&
-	      ! grep -q '^Seccomp:.2' /proc/$pid/status; do
-		sleep 0.1
-	done
+	wait_for 60 sandboxed
+}
+sandboxed() {
+	ended || grep -qs '^Seccomp:.2' /proc/$pid/status
 }
 
-# ended NAME SIGNAL WHAT: a guest that never ends by itself dies of a signal
-ended() {
+# dies NAME SIGNAL WHAT: a guest that never ends by itself dies of a signal
+dies() {
 	local pid
 
 	start -a "$3"
 	kill -"$2" $pid
-	wait $pid 2>/dev/null
-	st=$?
+	reap
 	check "$1" $((128 + $(kill -l "$2")))
 }
 
 test_signals() {
-	ended "SIGTERM ends a halted guest" TERM h
-	ended "SIGINT ends it without a terminal" INT h
-	ended "SIGHUP ends it" HUP h
-	ended "SIGTERM ends an MMIO storm" TERM m
-	ended "kill -9 works" KILL m
+	dies "SIGTERM ends a halted guest" TERM h
+	dies "SIGINT ends it without a terminal" INT h
+	dies "SIGHUP ends it" HUP h
+	dies "SIGTERM ends an MMIO storm" TERM m
+	dies "kill -9 works" KILL m
 }
 
 test_pipes() {
-	timeout 120 "$hv" run $(tiny) -a o 2>"$tmp/err" </dev/null |
+	timeout -k 5 120 "$hv" run $(tiny) -a o 2>"$tmp/err" </dev/null |
 		{ sleep 2; tr -dc x | wc -c >"$tmp/out"; }
 	st=${PIPESTATUS[0]}
 	[ "$(cat "$tmp/out")" = 100000 ] || st="$(cat "$tmp/out") bytes"
@@ -212,16 +231,16 @@ test_pipes() {
 
 	head -c 30000 /dev/urandom | base64 -w0 >"$tmp/in"
 	{ cat "$tmp/in"; printf '\004'; } |
-		timeout 120 "$hv" run $(tiny) -a i >"$tmp/out" 2>"$tmp/err"
+		timeout -k 5 120 "$hv" run $(tiny) -a i >"$tmp/out" 2>"$tmp/err"
 	st=$?
 	cmp -s "$tmp/in" "$tmp/out" || st="$(wc -c <"$tmp/out") of $(wc -c <"$tmp/in") bytes"
 	check "input comes back byte for byte" 0
 
-	timeout 120 "$hv" run $(tiny) -a o 2>"$tmp/err" </dev/null | true
+	timeout -k 5 120 "$hv" run $(tiny) -a o 2>"$tmp/err" </dev/null | true
 	st=${PIPESTATUS[0]}
 	check "a reader that went away does not stop the guest" 0
 
-	timeout 120 "$hv" run $(tiny) -a p <&- >"$tmp/out" 2>"$tmp/err"
+	timeout -k 5 120 "$hv" run $(tiny) -a p <&- >"$tmp/out" 2>"$tmp/err"
 	st=$?
 	check "standard input closed" 0
 }
@@ -256,7 +275,7 @@ test_linux() {
 	# Typed before the guest even runs; the driver's set-up must lose none.
 	head -c 15000 /dev/urandom | base64 -w 99 |
 		head -c 20000 >"$tmp/in"
-	timeout 120 "$hv" run $(linux) -a "quiet t.do=sum" \
+	timeout -k 5 120 "$hv" run $(linux) -a "quiet t.do=sum" \
 		<"$tmp/in" >"$tmp/out" 2>"$tmp/err"
 	st=$?
 	grep -q "$(md5sum <"$tmp/in" | cut -d' ' -f1)" "$tmp/out" || st=sum
@@ -264,17 +283,16 @@ test_linux() {
 
 	"$hv" run $(linux) -a "quiet t.do=idle" >"$tmp/out" 2>"$tmp/err" </dev/null &
 	pid=$!
-	until grep -q ready "$tmp/out" || ! kill -0 $pid 2>/dev/null; do
-		sleep 0.2
-	done
+	wait_for 100 idle
 	before=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
 	sleep 3
 	after=$(awk '{ print $14 + $15 }' /proc/$pid/stat)
-	wait $pid 2>/dev/null
-	st=$?
+	reap
 	[ $((after - before)) -lt 60 ] || st="busy: $((after - before)) ticks in 3 s"
 	check "an idle guest with no input costs little" 0
-
+}
+idle() {
+	ended || grep -q ready "$tmp/out"
 }
 
 test_sandbox() {
@@ -287,21 +305,16 @@ test_sandbox() {
 	[ "$(awk '/^CapEff:/ { print $2 }' /proc/$pid/status)" = 0000000000000000 ] || st=caps
 	[ "$(awk '/^Uid:/ { print $2 }' /proc/$pid/status)" != 0 ] || st=root
 	kill $pid
+	wait_for 100 ended || { st=alive; kill -KILL $pid; }
 	wait $pid 2>/dev/null
 	check "the guest runs without root, capabilities, and under seccomp" 0
 }
 
-# tty NAME STATUS SCRIPT: expect(1) plays the user of `hv run`
-tty() {
-	HVCMD="$hv run $(linux | tr '\n' ' ') -a {quiet t.do=shell}" \
-		timeout 300 expect -c "
-		set timeout 200
-		eval spawn -noecho \$env(HVCMD)
-		$3
-		expect eof
-		exit [lindex [wait] 3]" >"$tmp/err" 2>&1 </dev/null
-	st=$?
-	check "$1" "$2"
+# typed NAME TEXT: the user at the terminal has seen the text
+typed() {
+	st=0
+	grep -q "^seen: $2" "$tmp/err" || st="not seen"
+	check "$1" 0
 }
 
 test_terminal() {
@@ -309,32 +322,47 @@ test_terminal() {
 		skip "terminal" "expect is missing"
 		return
 	fi
-	tty "Ctrl-C reaches the guest, exit powers off" 0 '
-		expect {# } { send "trap \"echo got-int\" INT; sleep 50\r" }
-		sleep 1; send "\003"
-		expect got-int { send "exit\r" } timeout { exit 77 }'
-	tty "Ctrl-A x leaves" 123 'expect {# } { send "\001x" } timeout { exit 77 }'
-	tty "Ctrl-A Ctrl-A sends one" 0 '
-		expect {# } { send "head -c 1 | od -c; exit\r" }
-		sleep 1; send "\001\001\r"
-		expect {001} {} timeout { exit 77 }'
-	tty "Ctrl-A h helps" 123 '
-		expect {# } { send "\001h" }
-		expect {this help} { send "\001x" } timeout { exit 77 }'
+	# One boot for all that a user does at a shell's prompt.
+	HVCMD="$hv run $(linux | tr '\n' ' ') -a {quiet t.do=shell}" \
+		timeout -k 5 300 expect -c '
+		set timeout 200
+		proc seen {text} { expect $text { puts "\nseen: $text" } timeout { exit 77 } }
+		eval spawn -noecho $env(HVCMD)
+		seen {# }
+		send "trap \"echo got-int\" INT; echo sleeping; sleep 50\r"
+		expect -re {\nsleeping} { send "\003" }
+		seen got-int
+		seen {# }
+		send "echo reading; od -c -N 1; echo next\r"
+		expect -re {\nreading} { send "\001\001\r" }
+		seen 001
+		expect -re {\nnext} { send "\001h" }
+		seen {this help}
+		send "\r"
+		seen {# }
+		send "exit\r"
+		expect eof
+		exit [lindex [wait] 3]' >"$tmp/err" 2>&1 </dev/null
+	st=$?
+	check "exit at the prompt powers off" 0
+	typed "Ctrl-C reaches the guest" got-int
+	typed "Ctrl-A Ctrl-A sends one" 001
+	typed "Ctrl-A h helps" "this help"
 
-	HVCMD="stty -a >$tmp/before; $hv run $(tiny | tr '\n' ' ') -a h; echo left; stty -a >$tmp/after" \
-		timeout 60 expect -c '
+	HVCMD="stty -a >$tmp/before; $hv run $(tiny | tr '\n' ' ') -a h; echo left \$?; stty -a >$tmp/after" \
+		timeout -k 5 60 expect -c '
 		set timeout 30
 		spawn -noecho sh -c $env(HVCMD)
 		sleep 2; send "\001x"
-		expect left {} timeout { exit 77 }
+		expect {left 123} {} timeout { exit 77 }
 		expect eof' >"$tmp/err" 2>&1 </dev/null
 	st=$?
+	check "Ctrl-A x leaves" 0
 	cmp -s "$tmp/before" "$tmp/after" || st=modes
 	check "the terminal's modes are restored" 0
 
 	HVCMD="stty -a >$tmp/before; $hv run $(tiny | tr '\n' ' ') -a h & sleep 2; kill -SEGV \$!; wait \$!; stty -a >$tmp/after; echo left" \
-		timeout 60 expect -c '
+		timeout -k 5 60 expect -c '
 		set timeout 30
 		spawn -noecho bash -c $env(HVCMD)
 		expect left {} timeout { exit 77 }
@@ -362,7 +390,7 @@ test_owner() {
 	sleep 2
 	error "another hypervisor holds the CPU" "another hypervisor" \
 		run $(tiny) -a p
-	kill $pid
+	kill -KILL $pid
 	wait $pid 2>/dev/null
 	run "... and takes turns" 0 $(tiny) -a p
 	[ -z "$loaded" ] || modprobe -r kvm_amd kvm_intel kvm 2>/dev/null
