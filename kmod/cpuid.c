@@ -283,13 +283,37 @@ static struct kvm_cpuid_entry2 *find(struct vhm_vcpu *vcpu, u32 fn, u32 index)
 	return NULL;
 }
 
+/*
+ * A leaf beyond the last of its range: most CPUs answer with the last basic leaf,
+ * some makes with zeros. Which one this is to be, leaf 0 says by its name.
+ */
+static struct kvm_cpuid_entry2 *beyond(struct vhm_vcpu *vcpu, u32 fn, u32 index)
+{
+	static const u32 zeros[][3] = {	/* ebx ecx edx */
+		{ 0x68747541, 0x444d4163, 0x69746e65 }, { 0x6f677948, 0x656e6975, 0x6e65476e },
+	};
+	const struct kvm_cpuid_entry2 *basic = find(vcpu, 0, 0), *range;
+	int i;
+
+	if (!basic)
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(zeros); i++)
+		if (basic->ebx == zeros[i][0] && basic->ecx == zeros[i][1] &&
+		    basic->edx == zeros[i][2])
+			return NULL;
+	range = find(vcpu, fn >> 28 == KVM_LEAF >> 28 ? fn & ~0xffu :
+			   fn >= 0xc0000000 ? 0xc0000000 : fn & EXT_LEAF, 0);
+	return range && fn <= range->eax ? NULL : find(vcpu, basic->eax, index);
+}
+
 void vhm_cpuid(struct vhm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	u32 fn = *eax, index = *ecx;
 	const struct kvm_cpuid_entry2 *e = find(vcpu, fn, index);
 
+	if (unlikely(!e))
+		e = beyond(vcpu, fn, index);
 	if (unlikely(!e)) {
-		/* zeros; some CPUs repeat the highest basic leaf instead */
 		*eax = *ebx = *ecx = *edx = 0;
 		/* a missing sub-leaf of the topology still names itself and the CPU */
 		e = fn == 0xb || fn == 0x1f ? find(vcpu, fn, 1) : NULL;

@@ -328,6 +328,30 @@ int vhm_set_sregs2(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s)
 
 /* ---- control registers, as the guest writes them ------------------------- */
 
+/*
+ * With PAE paging the CPU holds the four top entries, and the write to a control
+ * register that loads them finds reserved bits. Where it is executed by the CPU
+ * itself, with nested paging, not all do; those written here are as on KVM.
+ */
+#define CR0_LOADS_PDPTES	(X86_CR0_PG | X86_CR0_CD | X86_CR0_NW)
+#define CR4_LOADS_PDPTES	(X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_SMEP)
+#define PDPTE_RESERVED		0x1e6ull
+
+static bool pdptes_bad(struct vhm_vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
+{
+	u64 e[4];
+	int i;
+
+	if (!(cr0 & X86_CR0_PG) || !(cr4 & X86_CR4_PAE) || vcpu->st.efer & EFER_LME)
+		return false;
+	if (vhm_gpa_read(vcpu->vm, cr3 & 0xffffffe0, e, sizeof(e)))
+		return true;
+	for (i = 0; i < 4; i++)
+		if (e[i] & 1 && (e[i] & PDPTE_RESERVED || e[i] >> vcpu->maxphyaddr))
+			return true;
+	return false;
+}
+
 /* Paging goes on or off: may it, and what becomes of EFER.LMA? */
 static int switch_paging(struct vhm_state *st, bool on)
 {
@@ -350,6 +374,8 @@ int vhm_set_cr0(struct vhm_vcpu *vcpu, u64 val)
 		return 1;
 	val = (val & CR0_KNOWN) | X86_CR0_ET;
 	changed = st->cr0 ^ val;
+	if (changed & CR0_LOADS_PDPTES && pdptes_bad(vcpu, val, st->cr3, st->cr4))
+		return 1;
 	if (changed & X86_CR0_PG && switch_paging(st, val & X86_CR0_PG))
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr0 = val;
@@ -364,7 +390,7 @@ int vhm_set_cr3(struct vhm_vcpu *vcpu, u64 val)
 
 	if (keep)
 		val &= ~CR3_NOFLUSH;
-	if (val >> vcpu->maxphyaddr)
+	if (val >> vcpu->maxphyaddr || pdptes_bad(vcpu, vcpu->st.cr0, val, vcpu->st.cr4))
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr3 = val;
 	if (!keep)
@@ -380,7 +406,8 @@ int vhm_set_cr4(struct vhm_vcpu *vcpu, u64 val)
 
 	if (val & ~vcpu->cr4_allowed ||
 	    (lma && (!(val & X86_CR4_PAE) || changed & X86_CR4_LA57)) ||
-	    (changed & val & X86_CR4_PCIDE && (!lma || st->cr3 & CR3_PCID)))
+	    (changed & val & X86_CR4_PCIDE && (!lma || st->cr3 & CR3_PCID)) ||
+	    (changed & CR4_LOADS_PDPTES && pdptes_bad(vcpu, st->cr0, st->cr3, val)))
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr4 = val;
 	if (changed)

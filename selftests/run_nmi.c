@@ -114,3 +114,58 @@ TEST(before_interrupts)
 	CHECK_EQ(IN_GUEST(vcpu->vm, nmis), 1);
 	CHECK_EQ(IN_GUEST(vcpu->vm, irqs), 1);
 }
+
+/*
+ * IRET unmasks NMIs and then reads its frame. Where that read finds no backing
+ * the instruction is started again, and until it is done no NMI may come.
+ */
+#define FRAME	0xd00000ul	/* the last words of a page that nobody else touches */
+#define FRAME_TOP (FRAME + 4096 - 5 * 8)
+
+static volatile uint64_t second_rip;
+
+static void behind_iret(void)
+{
+	GUEST_EQ(nmis, 2);
+	GUEST_EQ(second_rip, (uintptr_t)behind_iret);
+	guest_sync(3);
+}
+
+static void bare_nmi_handler(struct guest_frame *f)
+{
+	volatile uint64_t *frame = (void *)FRAME_TOP;
+
+	if (++nmis == 2) {
+		second_rip = f->rip;
+		return;
+	}
+	frame[0] = (uintptr_t)behind_iret;
+	frame[1] = f->cs;
+	frame[2] = f->rflags;
+	frame[3] = STACK_TOP - 0x8008;	/* as after a CALL */
+	frame[4] = f->ss;
+	guest_sync(101);
+	asm volatile("movq %0, %%rsp; iretq" : : "r"(FRAME_TOP) : "memory");
+}
+
+static void iret_guest(void)
+{
+	guest_handlers[VEC_NMI] = bare_nmi_handler;
+	guest_sync(1);
+	GUEST_CHECK(false);
+}
+
+TEST(masked_until_iret_is_done)
+{
+	struct vcpu *vcpu = guest64(iret_guest);
+	uint8_t *page = vcpu->vm->ram + FRAME;
+
+	CHECK_EQ(vcpu_until_sync(vcpu), 1);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	CHECK_EQ(vcpu_until_sync(vcpu), 101);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	/* The second-level entry goes, the content stays. */
+	CHECK_OK(mprotect(page, 4096, PROT_NONE));
+	CHECK_OK(mprotect(page, 4096, PROT_READ | PROT_WRITE));
+	CHECK_EQ(vcpu_until_sync(vcpu), 3);
+}

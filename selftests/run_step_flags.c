@@ -164,3 +164,65 @@ TEST(own_tf)
 	CHECK_EQ(IN_GUEST(vcpu->vm, traps), 1);
 	CHECK_EQ(IN_GUEST(vcpu->vm, trap_rip), (uintptr_t)flags_nop);
 }
+
+/*
+ * MOV SS holds traps back until the instruction behind it is done, also when
+ * that one exits: it is emulated, goes to the VMM, or faults and starts again.
+ */
+void ss_cpuid(void), ss_cpuid_end(void), ss_out(void), ss_out_end(void);
+void ss_load(void), ss_load_end(void);
+
+asm(".pushsection .text\n"
+    ".macro with_tf\n\t"
+    "movl %ss, %edx\n\t"
+    "pushfq\n\t"
+    "orl $0x100, (%rsp)\n\t"
+    "popfq\n\t"
+    "movl %edx, %ss\n\t"
+    ".endm\n"
+    "ss_cpuid:\n\t"
+    "pushq %rbx\n\t"
+    "xorl %eax, %eax\n\t"
+    "with_tf\n\t"
+    "cpuid\n"
+    "ss_cpuid_end:\n\t"
+    "popq %rbx\n\t"
+    "ret\n"
+    "ss_out:\n\t"
+    "with_tf\n\t"
+    "outb %al, $0x44\n"
+    "ss_out_end:\n\t"
+    "ret\n"
+    "ss_load:\n\t"
+    "with_tf\n\t"
+    "movq (%rdi), %rax\n"
+    "ss_load_end:\n\t"
+    "ret\n\t"
+    ".popsection");
+
+static void after_ss(void (*code)(void), void (*end)(void))
+{
+	traps = 0;
+	((void (*)(uint64_t))code)(FREE_ADDR);
+	GUEST_EQ(traps, 1);
+	GUEST_EQ(trap_rip, (uintptr_t)end);
+}
+
+static void ss_guest(void)
+{
+	guest_handlers[VEC_DB] = count_trap;
+	after_ss(ss_cpuid, ss_cpuid_end);
+	after_ss(ss_out, ss_out_end);
+	after_ss(ss_load, ss_load_end);
+}
+
+TEST(mov_ss_delays_trap)
+{
+	struct vcpu *vcpu = guest64(ss_guest);
+
+	if (on_tcg())
+		SKIP("TCG traps right behind MOV SS");
+	vcpu_expect(vcpu, KVM_EXIT_IO);
+	CHECK_EQ(vcpu->run->io.port, 0x44);
+	vcpu_until_done(vcpu);
+}
