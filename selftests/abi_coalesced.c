@@ -108,3 +108,37 @@ TEST(refusals)
 	CHECK_ERRNO(ioctl(vcpu->vm->fd, KVM_UNREGISTER_COALESCED_MMIO, BAD_PTR),
 		    EFAULT);
 }
+
+static void port_guest(void)
+{
+	outb(0x100, 7);
+	outl(0x101, 0x12345678);
+	outb(0x105, 1);		/* beyond the zone: exits */
+	inb(0x100);		/* reads exit */
+}
+
+/* Ports have zones of their own: the same numbers are another place. */
+TEST(ports_gather)
+{
+	struct vcpu *vcpu = guest64(port_guest);
+	struct kvm_coalesced_mmio_ring *ring = ring_of(vcpu);
+	struct kvm_coalesced_mmio_zone z = { .addr = 0x100, .size = 5, .pio = 1 };
+	uint32_t v;
+
+	need_cap(KVM_CAP_COALESCED_PIO, "COALESCED_PIO");
+	CHECK_OK(IOCTL(vcpu->vm->fd, KVM_REGISTER_COALESCED_MMIO, &z));
+	vcpu_expect(vcpu, KVM_EXIT_IO);
+	CHECK_EQ(vcpu->run->io.port, 0x105);
+	CHECK_EQ(ring->last, 2);
+	CHECK_EQ(ring->coalesced_mmio[0].pio, 1);
+	CHECK_EQ(ring->coalesced_mmio[0].phys_addr, 0x100);
+	CHECK_EQ(ring->coalesced_mmio[0].len, 1);
+	CHECK_EQ(ring->coalesced_mmio[0].data[0], 7);
+	CHECK_EQ(ring->coalesced_mmio[1].phys_addr, 0x101);
+	CHECK_EQ(ring->coalesced_mmio[1].len, 4);
+	memcpy(&v, ring->coalesced_mmio[1].data, 4);
+	CHECK_EQ(v, 0x12345678);
+	vcpu_expect(vcpu, KVM_EXIT_IO);
+	CHECK_EQ(vcpu->run->io.direction, KVM_EXIT_IO_IN);
+	vcpu_until_done(vcpu);
+}

@@ -122,3 +122,31 @@ TEST(memory)
 	CHECK_EQ(signalled(any), 2);
 	vcpu_until_done(vcpu);
 }
+
+static void any_length_guest(void)
+{
+	static const uint8_t bytes[3];
+	const uint8_t *p = bytes;
+	uint64_t n = 3;
+
+	outb(0x100, 1);
+	asm volatile("outw %w0, %w1" : : "a"(2), "Nd"(0x100));
+	outl(0x100, 3);
+	asm volatile("rep outsb" : "+S"(p), "+c"(n) : "d"(0x100) : "memory");
+	inb(0x100);		/* a read is not an event */
+}
+
+/* Without a length every write counts, of a string each. */
+TEST(any_length_of_port)
+{
+	struct vcpu *vcpu = guest64(any_length_guest);
+	int any = event(), other = event();
+
+	need_cap(KVM_CAP_IOEVENTFD_ANY_LENGTH, "IOEVENTFD_ANY_LENGTH");
+	CHECK_OK(evfd(vcpu->vm, 0x100, 0, any, KVM_IOEVENTFD_FLAG_PIO, 0));
+	CHECK_ERRNO(evfd(vcpu->vm, 0x100, 1, other, KVM_IOEVENTFD_FLAG_PIO, 0), EEXIST);
+	vcpu_expect(vcpu, KVM_EXIT_IO);
+	CHECK_EQ(vcpu->run->io.direction, KVM_EXIT_IO_IN);
+	CHECK_EQ(signalled(any), 6);
+	vcpu_until_done(vcpu);
+}

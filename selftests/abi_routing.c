@@ -70,6 +70,58 @@ TEST(refused)
 	CHECK_ERRNO(route(vm, &e, 1, 0), EINVAL);
 }
 
+/* One message per GSI, or one pin of each controller. */
+TEST(clashes)
+{
+	struct vm *vm = vm_new_irqchip();
+	struct kvm_irq_routing_entry e[2] = { msi(40), msi(40) };
+
+	CHECK_ERRNO(route(vm, e, 2, 0), EINVAL);
+	e[0] = pin(40, KVM_IRQCHIP_IOAPIC, 4);
+	CHECK_ERRNO(route(vm, e, 2, 0), EINVAL);
+	e[1] = pin(40, KVM_IRQCHIP_IOAPIC, 5);
+	CHECK_ERRNO(route(vm, e, 2, 0), EINVAL);
+	e[1] = pin(40, KVM_IRQCHIP_PIC_SLAVE, 5);
+	CHECK_OK(route(vm, e, 2, 0));
+	/* Two GSIs may have the same pin. */
+	e[1] = pin(41, KVM_IRQCHIP_IOAPIC, 4);
+	CHECK_OK(route(vm, e, 2, 0));
+}
+
+/* All GSIs there are, with a message each; not one more. */
+TEST(limits)
+{
+	struct kvm_irq_routing_entry *e = calloc(4097, sizeof(*e));
+	struct vm *vm = vm_new_irqchip();
+	unsigned int n = dev_cap(vm->dev, KVM_CAP_IRQ_ROUTING);
+
+	CHECK_EQ(n, 4096);
+	for (unsigned int i = 0; i <= n; i++)
+		e[i] = msi(i);
+	CHECK_ERRNO(route(vm, e, n + 1, 0), EINVAL);
+	CHECK_ERRNO(route(vm, e + n, 1, 0), EINVAL);
+	CHECK_OK(route(vm, e, n, 0));
+}
+
+/* A table that is refused leaves the one before in place. */
+TEST(refused_changes_nothing)
+{
+	struct vm *vm = vm_new_irqchip();
+	struct kvm_irq_routing_entry e[2] = { pin(40, KVM_IRQCHIP_IOAPIC, 7), msi(5000) };
+	struct kvm_irqchip c = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	vcpu_new(vm, 0);
+	CHECK_OK(route(vm, e, 1, 0));
+	e[0].gsi = 41;
+	CHECK_ERRNO(route(vm, e, 2, 0), EINVAL);
+	irq_line(vm, 41, 1);
+	CHECK_OK(IOCTL(vm->fd, KVM_GET_IRQCHIP, &c));
+	CHECK_EQ(c.chip.ioapic.irr >> 7 & 1, 0);
+	irq_line(vm, 40, 1);
+	CHECK_OK(IOCTL(vm->fd, KVM_GET_IRQCHIP, &c));
+	CHECK_EQ(c.chip.ioapic.irr >> 7 & 1, 1);
+}
+
 TEST(too_many)
 {
 	struct vm *vm = vm_new_irqchip();

@@ -70,3 +70,16 @@ TEST(bad_value)
 	vcpu->run->cr8 = 16;
 	CHECK_ERRNO(vcpu_run_raw(vcpu), EINVAL);
 }
+
+/* Where the VMM has the LAPIC it finds IA32_APIC_BASE here too. */
+TEST(apic_base_is_shown)
+{
+	struct vcpu *vcpu = guest64(guest);
+	struct kvm_sregs s;
+
+	get_sregs(vcpu, &s);
+	s.apic_base = 0xfed00900;
+	set_sregs(vcpu, &s);
+	vcpu_run(vcpu);
+	CHECK_EQ(vcpu->run->apic_base, 0xfed00900);
+}
