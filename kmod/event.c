@@ -159,7 +159,7 @@ bool vhm_has_event(struct vhm_vcpu *vcpu)
 	struct vhm_events *ev = &vcpu->ev;
 	u32 blocked;
 
-	if (ev->interrupted.kind || ev->exc.kind || ev->triple_fault)
+	if (ev->interrupted.kind || ev->exc.kind || ev->triple_fault || READ_ONCE(vcpu->pv.unhalted))
 		return true;
 	blocked = vhm_ops->blocked(vcpu);
 	if ((ev->nmi_pending || atomic_read(&ev->nmi_queued)) && !(blocked & VHM_BLOCK_NMI))
@@ -219,7 +219,11 @@ static u32 inject_irq(struct vhm_vcpu *vcpu, u32 blocked, bool taken)
 		return VHM_WINDOW_IRQ;
 	e.vector = irq_take(vcpu);
 	vhm_ops->inject(vcpu, &e);
-	return irq_pending(vcpu) < 0 ? user_window(vcpu) : VHM_WINDOW_IRQ;
+	if (irq_pending(vcpu) >= 0)
+		return VHM_WINDOW_IRQ;
+	if (unlikely(vcpu->msrs.pv_eoi & 1) && vcpu->lapic)
+		vhm_pv_eoi_arm(vcpu);
+	return user_window(vcpu);
 }
 
 /* With the LAPIC in the kernel: the guest's CR8 and the task priority are one. */

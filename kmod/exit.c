@@ -188,6 +188,7 @@ static int do_hlt(struct vhm_vcpu *vcpu)
 	/* what ends the HLT is above the priority in CR8, which is written without an exit */
 	vhm_lapic_set_cr8(vcpu->lapic, vcpu->cr8);
 	if (vhm_has_event(vcpu)) {
+		WRITE_ONCE(vcpu->pv.unhalted, false);
 		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 		return VHM_RESUME;
 	}
@@ -388,15 +389,27 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_RDTSC ... VHM_X_UNKNOWN] = { leave, unexpected },
 };
 
-int vhm_exit_fast(struct vhm_vcpu *vcpu)
+/* Something more is to be done before it: out of the way of all other exits. */
+static noinline int special_fast(struct vhm_vcpu *vcpu)
 {
 	/* what the exit cut short goes in again at the next entry */
-	if (unlikely(vcpu->ev.interrupted.kind))
+	if (vcpu->ev.interrupted.kind)
 		set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	if (vcpu->pv_eoi_armed && !vhm_pv_eoi_exit(vcpu))
+		return VHM_SLOW;
+	return rows[vcpu->exit.kind].fast(vcpu);
+}
+
+int vhm_exit_fast(struct vhm_vcpu *vcpu)
+{
+	if (unlikely(vcpu->ev.interrupted.kind | vcpu->pv_eoi_armed))
+		return special_fast(vcpu);
 	return rows[vcpu->exit.kind].fast(vcpu);
 }
 
 int vhm_exit_slow(struct vhm_vcpu *vcpu)
 {
+	if (unlikely(vcpu->pv_eoi_armed))
+		vhm_pv_eoi_exit(vcpu);
 	return rows[vcpu->exit.kind].slow(vcpu);
 }

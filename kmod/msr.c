@@ -49,7 +49,7 @@
 enum msr_kind {
 	PLAIN, QUIET, FIXED, SAME, CPUREG, CANON, PAT, MTRR_VAR, MTRR_FIX, MTRR_DEF,
 	HOST_BITS, UCODE, MISC, HWCR, MCG_CTL, BANK, EFER, TSC, TSC_ADJUST, APICBASE,
-	DEADLINE, WALL_CLOCK, SYSTEM_TIME,
+	DEADLINE, WALL_CLOCK, SYSTEM_TIME, STEAL_TIME,
 };
 
 /* row flags */
@@ -61,17 +61,21 @@ struct msr_row {
 	u32 first, last;
 	u8 kind, flags;	/* enum msr_kind, bits above */
 	u8 group;	/* VHM_ST_* when it lives in struct vhm_state, else 0: struct vhm_msrs */
+	u8 pv;		/* not 0: only with KVM_FEATURE_* of this number less 1 */
 	u16 off;	/* where in it */
 	u64 arg;	/* QUIET, FIXED: the value; else bits that must be zero */
 };
 
 #define RANGE(from, to, kind, fl, field, ...)	\
-	{ from, to, kind, fl, 0, offsetof(struct vhm_msrs, field), ##__VA_ARGS__ }
+	{ from, to, kind, fl, 0, 0, offsetof(struct vhm_msrs, field), ##__VA_ARGS__ }
 #define STORE(nr, kind, fl, field, ...)	RANGE(nr, nr, kind, fl, field, ##__VA_ARGS__)
 #define STATE(nr, kind, fl, grp, field, ...)	\
-	{ nr, nr, kind, fl, grp, offsetof(struct vhm_state, field), ##__VA_ARGS__ }
+	{ nr, nr, kind, fl, grp, 0, offsetof(struct vhm_state, field), ##__VA_ARGS__ }
 #define OTHER(nr, kind, fl)	{ nr, nr, kind, fl }
-#define CONST(nr, kind, fl, val)	{ nr, nr, kind, fl, 0, 0, val }
+#define CONST(nr, kind, fl, val)	{ nr, nr, kind, fl, 0, 0, 0, val }
+#define PV(nr, kind, feature, field, ...)	\
+	{ nr, nr, kind, LIST, 0, KVM_FEATURE_##feature + 1, offsetof(struct vhm_msrs, field), \
+	  ##__VA_ARGS__ }
 #define ZEROS(from, to)		{ from, to, QUIET }
 #define ZERO(nr)		ZEROS(nr, nr)
 
@@ -79,8 +83,8 @@ struct msr_row {
 static const struct msr_row table[] = {
 	ZEROS(MSR_IA32_P5_MC_ADDR, MSR_IA32_P5_MC_TYPE),
 	OTHER(MSR_IA32_TSC, TSC, LIST),
-	STORE(MSR_KVM_WALL_CLOCK, WALL_CLOCK, LIST, wall_clock),
-	STORE(MSR_KVM_SYSTEM_TIME, SYSTEM_TIME, LIST, system_time),
+	PV(MSR_KVM_WALL_CLOCK, WALL_CLOCK, CLOCKSOURCE, wall_clock),
+	PV(MSR_KVM_SYSTEM_TIME, SYSTEM_TIME, CLOCKSOURCE, system_time),
 	ZERO(MSR_IA32_PLATFORM_ID), OTHER(MSR_IA32_APICBASE, APICBASE, 0),
 	ZERO(MSR_IA32_EBL_CR_POWERON), STORE(MSR_IA32_TSC_ADJUST, TSC_ADJUST, LIST, tsc_adjust),
 	OTHER(MSR_IA32_SPEC_CTRL, CPUREG, LIST), OTHER(MSR_IA32_PRED_CMD, CPUREG, 0),
@@ -108,8 +112,11 @@ static const struct msr_row table[] = {
 	STORE(MSR_MTRRdefType, MTRR_DEF, LIST, def_mtrr, ~0xcffull),
 	RANGE(MSR_IA32_MC0_CTL, MSR_IA32_MCx_MISC(VHM_MCE_BANKS - 1), BANK, 0, bank),
 	OTHER(MSR_IA32_TSC_DEADLINE, DEADLINE, LIST),
-	STORE(MSR_KVM_WALL_CLOCK_NEW, WALL_CLOCK, LIST, wall_clock),
-	STORE(MSR_KVM_SYSTEM_TIME_NEW, SYSTEM_TIME, LIST, system_time),
+	PV(MSR_KVM_WALL_CLOCK_NEW, WALL_CLOCK, CLOCKSOURCE2, wall_clock),
+	PV(MSR_KVM_SYSTEM_TIME_NEW, SYSTEM_TIME, CLOCKSOURCE2, system_time),
+	PV(MSR_KVM_STEAL_TIME, STEAL_TIME, STEAL_TIME, steal_time, KVM_STEAL_RESERVED_MASK),
+	PV(MSR_KVM_PV_EOI_EN, PLAIN, PV_EOI, pv_eoi, 0x2),
+	PV(MSR_KVM_POLL_CONTROL, PLAIN, POLL_CONTROL, poll_control, ~1ull),
 	STATE(MSR_EFER, EFER, 0, VHM_ST_CR, efer),
 	STATE(MSR_STAR, PLAIN, LIST, VHM_ST_SYS, star),
 	STATE(MSR_LSTAR, CANON, LIST, VHM_ST_SYS, lstar),
@@ -214,7 +221,8 @@ static int lapic_set(struct vhm_vcpu *vcpu, u32 index, u64 val)
 		vcpu->cr8 = vhm_lapic_cr8(lapic);
 	}
 	/* an EOI, a lower priority or a deadline in the past may have let one through */
-	if (vhm_irq_pending(lapic) != -1)
+	if (vhm_irq_pending(lapic) != -1 ||
+	    (unlikely(vcpu->pv_eoi_armed) && READ_ONCE(lapic->irr_pending)))
 		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return 0;
 }
@@ -298,6 +306,11 @@ static bool acceptable(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 ind
 	}
 }
 
+static bool row_there(struct vhm_vcpu *vcpu, const struct msr_row *row)
+{
+	return !row->pv || vhm_pv_has(vcpu, row->pv - 1);
+}
+
 int vhm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host)
 {
 	const struct msr_row *row;
@@ -305,7 +318,7 @@ int vhm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host)
 	if (is_x2apic(index))
 		return x2apic_get(vcpu, index, val);
 	row = find_row(index);
-	return row ? row_get(vcpu, row, index, val, host) : 1;
+	return row && row_there(vcpu, row) ? row_get(vcpu, row, index, val, host) : 1;
 }
 
 /* Kinds of which a write does more than to store, or does it elsewhere, come first. */
@@ -317,7 +330,7 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 	if (is_x2apic(index) || (index == MSR_IA32_TSC_DEADLINE && vcpu->lapic))
 		return lapic_set(vcpu, index, val);
 	row = find_row(index);
-	if (!row || (row->flags & HOSTW && !host))
+	if (!row || (row->flags & HOSTW && !host) || !row_there(vcpu, row))
 		return 1;
 	switch (row->kind) {
 	case DEADLINE:	/* no register without LAPIC, but a VMM may restore its zero */
@@ -352,6 +365,9 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 		break;
 	case SYSTEM_TIME:
 		vhm_request(vcpu, VHM_REQ_CLOCK);
+		break;
+	case STEAL_TIME:
+		vhm_request(vcpu, VHM_REQ_PV);
 		break;
 	case WALL_CLOCK:
 		vhm_write_wall_clock(vcpu->vm, val);
@@ -397,7 +413,7 @@ void vhm_msrs_reset(struct vhm_vcpu *vcpu)
 		.ucode_rev = feature_value(MSR_IA32_UCODE_REV),
 		.arch_cap = feature_value(MSR_IA32_ARCH_CAPABILITIES),
 		.de_cfg = feature_value(MSR_DE_CFG),
-		.mcg_cap = VHM_MCE_BANKS,
+		.mcg_cap = VHM_MCE_BANKS, .poll_control = 1,
 	};
 }
 

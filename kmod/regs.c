@@ -88,6 +88,7 @@ void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init)
 
 	if (init) {
 		init_state(vhm_st(vcpu, VHM_ST_ALL));
+		vhm_pv_reset(vcpu);
 	} else {
 		vcpu->st = reset_state;
 		vcpu->apic.base = VHM_LAPIC_BASE | VHM_APIC_BASE_ENABLE |

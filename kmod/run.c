@@ -26,10 +26,6 @@
 /* section() only: the task has work to do before it may enter a guest */
 #define NEXT_WORK	64
 
-/* requests that need interrupts on; the others are served inside the section */
-#define SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_RESET) | BIT(VHM_REQ_SIPI) | \
-			 BIT(VHM_REQ_IOAPIC_EOI) | BIT(VHM_REQ_DEAD))
-
 /* ---- wake-ups -------------------------------------------------------------- */
 
 /*
@@ -86,12 +82,18 @@ void vhm_request_all_wait(struct vhm_vm *vm, enum vhm_request req)
 /* Requests that are cheap; called with interrupts off before an entry. */
 static int serve_fast(struct vhm_vcpu *vcpu)
 {
-	if (unlikely(vcpu->requests & SLOW_REQUESTS))
+	if (unlikely(vcpu->requests & VHM_SLOW_REQUESTS))
 		return NEXT_WORK;
 	if (test_and_clear_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests))
 		vhm_ops->flush_tlb(vcpu);
-	if (test_and_clear_bit(VHM_REQ_EVENT, &vcpu->requests))
+	if (test_and_clear_bit(VHM_REQ_EVENT, &vcpu->requests)) {
+		if (unlikely(vcpu->pv_eoi_armed) && !vhm_pv_eoi_take(vcpu, true)) {
+			set_bit(VHM_REQ_EVENT, &vcpu->requests);
+			set_bit(VHM_REQ_PV, &vcpu->requests);
+			return NEXT_WORK;
+		}
 		return vhm_events_prepare(vcpu);
+	}
 	return VHM_RESUME;
 }
 
@@ -144,34 +146,6 @@ out:
 	return r;
 }
 
-/* ---- halted and waiting --------------------------------------------------------- */
-
-static bool runnable(struct vhm_vcpu *vcpu)
-{
-	if (vcpu->mp_state == KVM_MP_STATE_HALTED && vhm_has_event(vcpu))
-		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-	return vcpu->mp_state == KVM_MP_STATE_RUNNABLE;
-}
-
-/* Sleep until there is something to look at. 0, or -EINTR. */
-static int block(struct vhm_vcpu *vcpu)
-{
-	int r = 0;
-
-	prepare_to_rcuwait(&vcpu->wait);
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE);
-		if (READ_ONCE(vcpu->requests) & SLOW_REQUESTS || runnable(vcpu))
-			break;
-		r = signal_pending(current) ? -EINTR : 0;
-		if (r)
-			break;
-		schedule();
-	}
-	finish_rcuwait(&vcpu->wait);
-	return r;
-}
-
 /* ---- slow requests ----------------------------------------------------------------- */
 
 static void serve_sipi(struct vhm_vcpu *vcpu)
@@ -205,6 +179,10 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 		guard(srcu)(&vcpu->vm->srcu);
 		vhm_clock_update(vcpu);
 	}
+	if (test_and_clear_bit(VHM_REQ_PV, &vcpu->requests)) {
+		guard(srcu)(&vcpu->vm->srcu);
+		vhm_pv_update(vcpu);
+	}
 	if (test_and_clear_bit(VHM_REQ_IOAPIC_EOI, &vcpu->requests)) {
 		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
 		vcpu->run->eoi.vector = vcpu->eoi_vector;
@@ -232,13 +210,24 @@ static int prepare(struct vhm_vcpu *vcpu)
 		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
 		return VHM_USER;
 	}
-	while (unlikely(READ_ONCE(vcpu->requests) & SLOW_REQUESTS ||
+	while (unlikely(READ_ONCE(vcpu->requests) & VHM_SLOW_REQUESTS ||
 			vcpu->mp_state != KVM_MP_STATE_RUNNABLE)) {
-		r = serve_slow(vcpu) ?: block(vcpu);
+		r = serve_slow(vcpu) ?: vhm_halt(vcpu);
 		if (r)
 			return r;
 	}
 	return VHM_RESUME;
+}
+
+/* Signals, rescheduling. 0, or -EINTR. */
+static int work(struct vhm_vcpu *vcpu)
+{
+	bool told = need_resched() && vhm_pv_off_cpu(vcpu);
+	int r = vhm_xfer_work();
+
+	if (told)
+		set_bit(VHM_REQ_PV, &vcpu->requests);
+	return r;
 }
 
 static int run_loop(struct vhm_vcpu *vcpu)
@@ -255,7 +244,7 @@ static int run_loop(struct vhm_vcpu *vcpu)
 			r = vhm_exit_slow(vcpu);
 			srcu_read_unlock(&vcpu->vm->srcu, idx);
 		} else if (r == NEXT_WORK) {
-			r = vhm_xfer_work();
+			r = work(vcpu);
 		}
 		if (r != VHM_RESUME)
 			return r;
@@ -348,7 +337,16 @@ int vhm_vcpu_run(struct vhm_vcpu *vcpu)
 	/* a VMM with a PIC of its own speaks through the shared page too */
 	if (vhm_user_pic(vcpu))
 		set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	WRITE_ONCE(vcpu->task, current);
+	if (unlikely(vcpu->msrs.steal_time))
+		vhm_pv_begin(vcpu);
 	r = enter(vcpu);
+	WRITE_ONCE(vcpu->task, NULL);
+	if (unlikely(vcpu->pv_eoi_armed)) {
+		/* what the VMM sees and saves is complete */
+		guard(srcu)(&vcpu->vm->srcu);
+		vhm_pv_eoi_take(vcpu, false);
+	}
 	publish(vcpu);
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &old, NULL);

@@ -165,6 +165,14 @@ static int set_signal_mask(struct vhm_vcpu *vcpu, struct kvm_signal_mask __user 
 	return 0;
 }
 
+static int enable_cap(struct vhm_vcpu *vcpu, const struct kvm_enable_cap *c)
+{
+	if (c->flags || c->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	vcpu->pv.enforce = c->args[0];
+	return 0;
+}
+
 static int locked_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
 	void __user *u = (void __user *)arg;
@@ -191,7 +199,10 @@ static int locked_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long a
 	VHM_ROW(KVM_SET_GUEST_DEBUG, struct kvm_guest_debug, r = vhm_set_guest_debug(vcpu, a));
 	VHM_ROW(KVM_GET_VCPU_EVENTS, struct kvm_vcpu_events, vhm_get_events(vcpu, a));
 	VHM_ROW(KVM_SET_VCPU_EVENTS, struct kvm_vcpu_events, r = vhm_set_events(vcpu, a));
-	VHM_ROW(KVM_GET_MP_STATE, struct kvm_mp_state, a->mp_state = vcpu->mp_state);
+	/* what ends the HLT and is kept nowhere else */
+	VHM_ROW(KVM_GET_MP_STATE, struct kvm_mp_state,
+		a->mp_state = vcpu->mp_state == KVM_MP_STATE_HALTED && vcpu->pv.unhalted ?
+			      KVM_MP_STATE_RUNNABLE : vcpu->mp_state);
 	VHM_ROW(KVM_SET_MP_STATE, struct kvm_mp_state, r = set_mp_state(vcpu, a->mp_state));
 	VHM_ROW(KVM_GET_LAPIC, struct kvm_lapic_state, r = vhm_lapic_get_state(vcpu, a));
 	VHM_ROW(KVM_SET_LAPIC, struct kvm_lapic_state, r = vhm_lapic_set_state(vcpu, a));
@@ -200,6 +211,7 @@ static int locked_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long a
 		r = !vcpu->lapic || a->vapic_addr ? -EINVAL : 0);
 	VHM_ROW(KVM_INTERRUPT, struct kvm_interrupt, r = interrupt(vcpu, a->irq));
 	VHM_ROW(KVM_TRANSLATE, struct kvm_translation, translate(vcpu, a));
+	VHM_ROW(KVM_ENABLE_CAP, struct kvm_enable_cap, r = enable_cap(vcpu, a));
 	VHM_ROW(KVM_X86_SETUP_MCE, u64, r = vhm_setup_mce(vcpu, *a));
 	VHM_ROW_RAW(KVM_SET_CPUID2, r = vhm_set_cpuid2(vcpu, u));
 	VHM_ROW_RAW(KVM_GET_CPUID2, r = vhm_get_cpuid2(vcpu, u));

@@ -161,13 +161,18 @@ struct vhm_events {
 
 /*
  * In the section: TLB_FLUSH, drop all translations; EVENT, look at events again.
- * Outside it: CLOCK, rewrite the paravirtual clock page; RESET, INIT arrived;
- * SIPI, start-up arrived; IOAPIC_EOI, tell the VMM of one; DEAD, the VM was killed.
+ * Outside it: CLOCK, rewrite the paravirtual clock page; PV, look at the other
+ * pages shared with the guest (pv.c); RESET, INIT arrived; SIPI, start-up
+ * arrived; IOAPIC_EOI, tell the VMM of one; DEAD, the VM was killed.
  */
 enum vhm_request {
 	VHM_REQ_TLB_FLUSH, VHM_REQ_EVENT,
-	VHM_REQ_CLOCK, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_IOAPIC_EOI, VHM_REQ_DEAD,
+	VHM_REQ_CLOCK, VHM_REQ_PV, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_IOAPIC_EOI, VHM_REQ_DEAD,
 };
+
+/* Those that need interrupts on; the others are served inside the section. */
+#define VHM_SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_PV) | BIT(VHM_REQ_RESET) | \
+				 BIT(VHM_REQ_SIPI) | BIT(VHM_REQ_IOAPIC_EOI) | BIT(VHM_REQ_DEAD))
 
 /* ---- vCPU -------------------------------------------------------------- */
 
@@ -183,6 +188,16 @@ struct vhm_msrs {
 	u64 mcg_cap, mcg_status, mcg_ctl, bank[VHM_MCE_BANKS * VHM_BANK_REGS];
 	u64 tsc_adjust;
 	u64 system_time, wall_clock;	/* kvmclock: addresses, bit 0 of the first: on */
+	u64 steal_time, pv_eoi;	/* the same of pv.c's pages */
+	u64 poll_control;	/* 0: the guest polls before it halts, so hv need not */
+};
+
+/* The paravirtual interface beyond the clock (pv.c). */
+struct vhm_pv {
+	bool enforce;		/* [m] only what CPUID offers is there */
+	bool unhalted;		/* [a] KVM_HC_KICK_CPU: HLT ends, or does not begin */
+	struct task_struct *steal_task;	/* [m] whose waiting steal_seen is; compared only */
+	u64 steal_seen;		/* [m] how much of it the guest knows, ns */
 };
 
 /* What cpuregs.h swaps at the ends of a section and round an entry. */
@@ -247,6 +262,7 @@ struct vhm_vcpu {
 	bool code64;		/* [o] EFER.LMA and CS.L at the last exit; see vhm_is_64bit() */
 	u8 cr8;			/* [m] task priority as the guest sees it */
 	bool cr8_intercept;	/* [m] a pending interrupt waits for a lower CR8 */
+	bool pv_eoi_armed;	/* [o] the guest may end its interrupt by a flag (pv.c) */
 	bool dr_live;		/* [m] guest debug registers are loaded in the section */
 	u32 exc_intercepts;	/* [m] bit per vector, beyond what the vendor needs */
 	struct vhm_events ev;
@@ -261,6 +277,7 @@ struct vhm_vcpu {
 	int last_cpu;		/* [o] where it ran last, -1 never */
 	struct mutex mutex;	/* every vCPU ioctl */
 	struct rcuwait wait;	/* a halted vCPU sleeps here */
+	struct task_struct *task;	/* [o], read under RCU: who is in KVM_RUN, or NULL */
 	u32 mp_state;		/* [m] KVM_MP_STATE_* */
 	u8 eoi_vector;		/* [o] for VHM_REQ_IOAPIC_EOI */
 	bool ran;		/* [m] KVM_RUN entered once: CPUID is frozen */
@@ -278,6 +295,7 @@ struct vhm_vcpu {
 	u64 cr4_allowed, efer_allowed, xcr0_allowed;	/* [m] */
 	u8 maxphyaddr;		/* [m] */
 	struct vhm_msrs msrs;
+	struct vhm_pv pv;
 	bool clock_stopped;	/* [m] tell the guest's clock that the VMM stopped it */
 	u32 tsc_khz;		/* [m] to change, read anywhere */
 
@@ -421,6 +439,18 @@ void vhm_sections_wait(struct vhm_vm *vm);
 /** vhm_kill: our own bug: the VM answers -EIO from now on. Any context. */
 void vhm_kill(struct vhm_vm *vm);
 
+/* ---- halt.c: waiting, and making way ------------------------------------- */
+
+/**
+ * vhm_halt: wait until the vCPU is runnable or a slow request is there. Process.
+ * 0, or -EINTR with a signal pending.
+ */
+int vhm_halt(struct vhm_vcpu *vcpu);
+/** vhm_may_yield_to: is its thread in KVM_RUN, awake and not in the guest? A hint. Any. */
+bool vhm_may_yield_to(struct vhm_vcpu *to);
+/** vhm_yield_to: give this CPU to another vCPU's thread if that waits for one. Process. */
+void vhm_yield_to(struct vhm_vcpu *vcpu, struct vhm_vcpu *to);
+
 /* ---- exit.c: what happens at an exit ------------------------------------ */
 
 /** vhm_exit_fast: settle vcpu->exit inside the section. enum vhm_next or -errno. */
@@ -544,6 +574,31 @@ void vhm_clock_update(struct vhm_vcpu *vcpu);
 void vhm_get_clock(struct vhm_vm *vm, struct kvm_clock_data *c);
 int vhm_set_clock(struct vhm_vm *vm, const struct kvm_clock_data *c);	/* -EINVAL */
 int vhm_kvmclock_ctrl(struct vhm_vcpu *vcpu);		/* -EINVAL: no clock page */
+
+/* ---- pv.c ---------------------------------------------------------------- */
+
+/** vhm_pv_has: may the guest use it? feature: KVM_FEATURE_*. Section or process. */
+bool vhm_pv_has(struct vhm_vcpu *vcpu, u32 feature);
+/** vhm_pv_reset: INIT: nothing is shared any more. vCPU not running. */
+void vhm_pv_reset(struct vhm_vcpu *vcpu);
+/** vhm_pv_begin: KVM_RUN begins: has this thread waited since? Process. */
+void vhm_pv_begin(struct vhm_vcpu *vcpu);
+/**
+ * vhm_pv_off_cpu: tell the guest that the vCPU is off its CPU; with true returned
+ * the caller sets VHM_REQ_PV when it is back. Process, srcu or not.
+ */
+bool vhm_pv_off_cpu(struct vhm_vcpu *vcpu);
+/** vhm_pv_update: serve VHM_REQ_PV. Process, srcu held. */
+void vhm_pv_update(struct vhm_vcpu *vcpu);
+/** vhm_pv_eoi_arm: let the guest end what is in service by its flag. Section. */
+void vhm_pv_eoi_arm(struct vhm_vcpu *vcpu);
+/**
+ * vhm_pv_eoi_take: make the LAPIC current, with pv_eoi_armed set, which it clears.
+ * False: the page cannot be had now; only with nofault. Section, or process with srcu.
+ */
+bool vhm_pv_eoi_take(struct vhm_vcpu *vcpu, bool nofault);
+/** vhm_pv_eoi_exit: the same if vcpu->exit has to do with the LAPIC. */
+bool vhm_pv_eoi_exit(struct vhm_vcpu *vcpu);
 
 /* ---- pio_mmio.c, emulate.c ------------------------------------------------ */
 
