@@ -53,6 +53,8 @@ void svm_update_intercepts(struct vhm_vcpu *vcpu)
 
 	svm->vmcb.icpt_cr = BIT(SVM_EXIT_WRITE_CR0 + 4) |
 		(vcpu->cr8_intercept ? BIT(SVM_EXIT_WRITE_CR0 + 8) : 0) |
+		/* store_cr() sets MCE, which this guest has not */
+		(vcpu->st.cr4 & X86_CR4_MCE ? 0 : BIT(SVM_EXIT_READ_CR0 + 4)) |
 		(svm->cr0_hidden ? BIT(SVM_EXIT_READ_CR0) | BIT(SVM_EXIT_WRITE_CR0) : 0);
 	svm->vmcb.icpt_dr = own_dr ? 0 : ~0u;
 	svm->vmcb.icpt_exc = vcpu->exc_intercepts | ALWAYS_EXC;
