@@ -238,11 +238,25 @@ static enum vhm_emul_status op_pio(struct vhm_emul *e, u16 port, u32 size, u32 c
 
 /* ---- registers --------------------------------------------------------------------------- */
 
+static u32 segment_group(enum vhm_sreg nr)
+{
+	return nr == VHM_CS || nr == VHM_SS ? VHM_ST_CODE :
+	       nr < VHM_EMUL_GDTR ? VHM_ST_SEG : VHM_ST_DT;
+}
+
+static struct vhm_seg *segment(struct vhm_state *st, enum vhm_sreg nr)
+{
+	return nr == VHM_EMUL_GDTR ? &st->gdt : nr == VHM_EMUL_IDTR ? &st->idt : &st->seg[nr];
+}
+
 static void op_segment(struct vhm_emul *e, enum vhm_sreg nr, struct vhm_seg *seg)
 {
-	u32 group = nr == VHM_CS || nr == VHM_SS ? VHM_ST_CODE : VHM_ST_SEG;
+	*seg = *segment(vhm_st(vcpu_of(e), segment_group(nr)), nr);
+}
 
-	*seg = vhm_st(vcpu_of(e), group)->seg[nr];
+static void op_set_segment(struct vhm_emul *e, enum vhm_sreg nr, const struct vhm_seg *seg)
+{
+	*segment(vhm_st_write(vcpu_of(e), segment_group(nr)), nr) = *seg;
 }
 
 /* vhm_get_dr() and vhm_set_dr() queue what is due themselves. */
@@ -293,6 +307,7 @@ static enum vhm_emul_status op_xmm(struct vhm_emul *e, u32 nr, void *val, bool w
 
 static const struct vhm_emul_ops emul_ops = {
 	.segment = op_segment,
+	.set_segment = op_set_segment,
 	.mem = op_mem,
 	.commit = op_commit,
 	.pio = op_pio,
@@ -342,6 +357,31 @@ static int raise(struct vhm_vcpu *vcpu)
 	return VHM_RESUME;
 }
 
+/* What an exit would have brought here had the CPU executed it. */
+static int as_exit(struct vhm_vcpu *vcpu)
+{
+	const struct vhm_insn *in = &vcpu->emul.insn;
+	struct vhm_exit *x = &vcpu->exit;
+
+	x->kind = in->opcode == 0xf4 ? VHM_X_HLT : in->opcode == 0xa2 ? VHM_X_CPUID :
+		  in->opcode == 0x08 ? VHM_X_INVD : in->opcode == 0x09 ? VHM_X_WBINVD : VHM_X_MSR;
+	x->msr.write = in->opcode == 0x30;
+	x->insn_len = in->len;
+	return vhm_exit_slow(vcpu);
+}
+
+/* What the instruction did to the shadows of STI and MOV SS, and to that of NMIs. */
+static noinline void after(struct vhm_vcpu *vcpu)
+{
+	u32 blocked = vhm_ops->blocked(vcpu), what = vcpu->emul.after;
+
+	static_assert(VHM_EMUL_SHADOW_STI == VHM_BLOCK_SHADOW_STI &&
+		      VHM_EMUL_SHADOW_SS == VHM_BLOCK_SHADOW_SS);
+	vcpu->emul.after = 0;
+	vhm_ops->set_blocked(vcpu, what == VHM_EMUL_IRET ? blocked & ~VHM_BLOCK_NMI :
+							   blocked | what);
+}
+
 int vhm_emul_resume(struct vhm_vcpu *vcpu)
 {
 	struct vhm_pending *p = &vcpu->pending;
@@ -359,6 +399,8 @@ int vhm_emul_resume(struct vhm_vcpu *vcpu)
 		vcpu->rflags = e->rflags;
 		if (s == VHM_EMUL_OK || tf)
 			vhm_step_done(vcpu, tf);
+		if (unlikely(e->after))
+			after(vcpu);
 		return VHM_RESUME;
 	}
 	if (s == VHM_EMUL_FAULT)
@@ -368,7 +410,8 @@ int vhm_emul_resume(struct vhm_vcpu *vcpu)
 	if (p->nofault)
 		return VHM_SLOW;
 	op_commit(e);
-	return s == VHM_EMUL_RETRY ? VHM_RESUME : failure(vcpu);
+	return s == VHM_EMUL_RETRY ? VHM_RESUME :
+	       s == VHM_EMUL_EXIT ? as_exit(vcpu) : failure(vcpu);
 }
 
 /* One memory operand, so that the faulting address can only be its own. */
@@ -377,10 +420,28 @@ static bool single_operand(const struct vhm_insn *i)
 	return i->op < VHM_OP_PUSH || i->op > VHM_OP_OUTS;
 }
 
+/* The vCPU as the emulator wants it, but for the instruction. */
+static void describe(struct vhm_vcpu *vcpu, bool nofault)
+{
+	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
+	struct vhm_emul *e = &vcpu->emul;
+
+	e->ops = &emul_ops;
+	e->gpr = vcpu->gpr;
+	e->cpl = st->cpl;
+	e->prot = (st->cr0 & X86_CR0_PE) && !(vcpu->rflags & X86_EFLAGS_VM);
+	e->la_bits = st->cr4 & X86_CR4_LA57 ? 57 : 48;
+	e->max_iter = MAX_ITER;
+	e->pio_buf = vhm_pio_data(vcpu);
+	/* both CPUs look at IOPL and the bitmap of the TSS before they exit for a port */
+	e->pio_checked = vcpu->exit.kind == VHM_X_IO;
+	vcpu->pending.nofault = nofault;
+	vcpu->pending.gpa_valid = false;
+}
+
 /* Fetch, decode and describe the vCPU to the emulator. enum vhm_insn_status or -EFAULT. */
 static int load(struct vhm_vcpu *vcpu, bool nofault)
 {
-	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
 	struct vhm_pending *p = &vcpu->pending;
 	struct vhm_emul *e = &vcpu->emul;
 	u8 buf[16];
@@ -392,16 +453,7 @@ static int load(struct vhm_vcpu *vcpu, bool nofault)
 	status = vhm_insn_decode(&e->insn, buf, n, vhm_insn_mode(vcpu));
 	if (status != VHM_INSN_OK)
 		return status;
-	e->ops = &emul_ops;
-	e->gpr = vcpu->gpr;
-	e->cpl = st->cpl;
-	e->prot = (st->cr0 & X86_CR0_PE) && !(vcpu->rflags & X86_EFLAGS_VM);
-	e->la_bits = st->cr4 & X86_CR4_LA57 ? 57 : 48;
-	e->max_iter = MAX_ITER;
-	e->pio_buf = vhm_pio_data(vcpu);
-	/* both CPUs look at IOPL and the bitmap of the TSS before they exit for a port */
-	e->pio_checked = vcpu->exit.kind == VHM_X_IO;
-	p->nofault = nofault;
+	describe(vcpu, nofault);
 	p->gpa_valid = vcpu->exit.kind == VHM_X_FAULT && single_operand(&e->insn) &&
 		       !(vcpu->exit.fault.access & VHM_ACC_WALK);
 	p->fault_gpa = vcpu->exit.fault.gpa;
@@ -423,13 +475,15 @@ int vhm_mmio_fast(struct vhm_vcpu *vcpu)
 /*
  * A fetch that fails is left to the guest, which will fault on it, unless the
  * code lies where no memory is: the CPU cannot run from there either. After a
- * fault on a device the fast path's record is gone on with.
+ * fault on a device, or when hv stands in for the CPU, the fast path's record is
+ * gone on with.
  */
 int vhm_emulate(struct vhm_vcpu *vcpu)
 {
 	struct vhm_walk w;
 
-	if (vcpu->exit.kind != VHM_X_FAULT || !vcpu->pending.nofault)
+	if ((vcpu->exit.kind != VHM_X_FAULT && vcpu->exit.kind != VHM_X_EMULATE) ||
+	    !vcpu->pending.nofault)
 		op_commit(&vcpu->emul);
 	switch (load(vcpu, false)) {
 	case -EFAULT:
@@ -445,4 +499,66 @@ int vhm_emulate(struct vhm_vcpu *vcpu)
 	default:
 		return failure(vcpu);
 	}
+}
+
+/* ---- in place of the CPU ------------------------------------------------------------------------ */
+
+/*
+ * An event that the CPU cannot deliver, since it cannot enter the guest as it is.
+ * A fault on the way comes in its place, as if the event had been delivered and
+ * its handler's first instruction were at fault: the table of real mode is bad.
+ */
+static int deliver(struct vhm_vcpu *vcpu)
+{
+	struct vhm_event ev = vcpu->ev.interrupted;
+	struct vhm_emul *e = &vcpu->emul;
+	enum vhm_emul_status s;
+
+	op_commit(e);
+	describe(vcpu, false);
+	e->insn = (struct vhm_insn){ .mode = vhm_insn_mode(vcpu) };
+	e->rip = vcpu->rip + ev.insn_len;
+	e->rflags = vcpu->rflags;
+	s = vhm_emul_interrupt(e, ev.vector);
+	if (s == VHM_EMUL_RETRY)
+		return VHM_RESUME;
+	if (s == VHM_EMUL_OK) {
+		vcpu->rip = e->rip;
+		vcpu->rflags = e->rflags;
+		if (ev.kind == VHM_EV_NMI)
+			vhm_ops->set_blocked(vcpu, vhm_ops->blocked(vcpu) | VHM_BLOCK_NMI);
+	} else if (s == VHM_EMUL_FAULT) {
+		raise(vcpu);
+	} else {
+		return failure(vcpu);
+	}
+	vcpu->ev.interrupted.kind = VHM_EV_NONE;
+	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	return VHM_RESUME;
+}
+
+/* Windows do not open by themselves where no guest runs. */
+static void look_again(struct vhm_vcpu *vcpu)
+{
+	if (vcpu->ev.windows)
+		set_bit(VHM_REQ_EVENT, &vcpu->requests);
+}
+
+int vhm_stand_in_fast(struct vhm_vcpu *vcpu)
+{
+	op_commit(&vcpu->emul);
+	/* no entry notices the host's interrupts: let them in from time to time */
+	if (vcpu->ev.interrupted.kind || !(++vcpu->emul_run % 32) ||
+	    load(vcpu, true) != VHM_INSN_OK)
+		return VHM_SLOW;
+	look_again(vcpu);
+	return vhm_emul_resume(vcpu);
+}
+
+int vhm_stand_in(struct vhm_vcpu *vcpu)
+{
+	if (vcpu->ev.interrupted.kind)
+		return deliver(vcpu);
+	look_again(vcpu);
+	return vhm_emulate(vcpu);
 }

@@ -382,6 +382,7 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_CR] = { leave, cr_slow },
 	[VHM_X_DR] = { leave, do_dr },
 	[VHM_X_FAULT] = { vhm_mmio_fast, fault_slow },
+	[VHM_X_EMULATE] = { vhm_stand_in_fast, vhm_stand_in },
 	[VHM_X_EXCEPTION] = { do_exception, do_exception },
 	[VHM_X_IRQ_WINDOW ... VHM_X_NMI_WINDOW] = { window, again },
 	[VHM_X_SHUTDOWN] = { leave, shutdown },

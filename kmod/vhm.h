@@ -79,6 +79,7 @@ enum vhm_exit_kind {
 	VHM_X_RSM, VHM_X_UD,	/* inject #UD */
 	VHM_X_IO, VHM_X_MSR, VHM_X_CR, VHM_X_DR,
 	VHM_X_FAULT,		/* second-level translation fault */
+	VHM_X_EMULATE,		/* the CPU cannot go on from here as the guest's would: hv does */
 	VHM_X_EXCEPTION, VHM_X_IRQ_WINDOW, VHM_X_NMI_WINDOW,
 	VHM_X_SHUTDOWN,		/* triple fault */
 	VHM_X_FAIL_ENTRY,	/* the hardware refused the guest state */
@@ -301,6 +302,7 @@ struct vhm_vcpu {
 
 	struct vhm_pending pending;	/* [m] */
 	struct vhm_emul emul;	/* [m] */
+	u8 emul_run;		/* [o] instructions performed in place of the CPU's, modulo */
 	struct vhm_pt_cache pt_cache;	/* [m] spare table pages (mmu/) */
 
 	sigset_t sigset;	/* [m] KVM_SET_SIGNAL_MASK, while sigset_active */
@@ -323,6 +325,7 @@ struct vhm_vm {
 	struct work_struct irqfd_work;	/* drops the irqfds whose eventfd was closed */
 	struct vhm_coalesced *coalesced;	/* [c] coalesced.c */
 	u64 bsp_id;		/* [v] */
+	u64 identity_gfn;	/* [v] to set, before there are vCPUs; where identity_pa appears */
 	/* paravirtual clock (clock.c) */
 	raw_spinlock_t clock_lock;	/* leaf lock of what follows */
 	s64 clock_offset;	/* guest clock minus host boot clock, ns */
@@ -615,6 +618,12 @@ int vhm_emul_resume(struct vhm_vcpu *vcpu);
 int vhm_mmio_fast(struct vhm_vcpu *vcpu);
 /** vhm_emulate: execute the instruction at rip. Process, srcu. VHM_RESUME/USER/-errno. */
 int vhm_emulate(struct vhm_vcpu *vcpu);
+/**
+ * vhm_stand_in: do what the CPU cannot: the interrupted event in real mode, or the
+ * instruction at rip. As vhm_emulate(); _fast in a section.
+ */
+int vhm_stand_in(struct vhm_vcpu *vcpu);
+int vhm_stand_in_fast(struct vhm_vcpu *vcpu);
 /** vhm_complete_user: fold in what the VMM answered to the last exit. As vhm_emulate. */
 int vhm_complete_user(struct vhm_vcpu *vcpu);
 /** vhm_fetch: up to 15 instruction bytes at rip; count, or 0. nofault: in a section. */

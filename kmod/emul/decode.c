@@ -78,8 +78,9 @@ static noinline enum vhm_insn_status escape_vex(struct vhm_insn *in, struct curs
 		maps = 1 << 8 | 1 << 9 | 1 << 10;
 	}
 	if (!vex) {
-		/* POP r/m, or LES, LDS, BOUND. */
-		*row = esc == 0x8f ? E_MODRM | E_GROUP | GRP_POP : E_MODRM;
+		/* POP r/m, or BOUND, or LES, LDS. */
+		*row = esc == 0x8f ? E_MODRM | E_GROUP | GRP_POP :
+		       esc == 0x62 ? E_MODRM : VHM_OP_1B | E_MODRM | E_MEM;
 		return VHM_INSN_OK;
 	}
 	in->opcode = peek(c, payload);

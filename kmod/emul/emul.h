@@ -22,7 +22,8 @@
  * answers them from the record. The record is dropped on any return other than
  * VHM_EMUL_USER and on each call of the commit op. An instruction (an iteration
  * of a REP string instruction) makes at most one read, one write or cmpxchg of
- * up to 16 bytes each, and one port access.
+ * up to 16 bytes each, and one port access; PUSHAD and POPAD make two, and what
+ * loads a segment in protected mode also reads a descriptor.
  */
 #ifndef VHM_EMUL_H
 #define VHM_EMUL_H
@@ -43,6 +44,8 @@ enum vhm_gpr {
 /* Segment registers in the order of their encoding. */
 enum vhm_sreg {
 	VHM_ES, VHM_CS, VHM_SS, VHM_DS, VHM_FS, VHM_GS, VHM_NR_SREG,
+	/* what else vhm_emul_ops.segment and set_segment know; of the last two base and limit */
+	VHM_EMUL_LDTR = VHM_NR_SREG, VHM_EMUL_GDTR = VHM_NR_SREG + 2, VHM_EMUL_IDTR,
 };
 
 /* --------------------------------------------------------------- decoder */
@@ -95,6 +98,7 @@ enum vhm_insn_op {
 	VHM_OP_MOV, VHM_OP_MOVZX, VHM_OP_MOVSX, VHM_OP_MOVBE,
 	VHM_OP_MOV_XMM,		/* 16-byte loads and stores of XMM registers */
 	VHM_OP_PUSH, VHM_OP_POP, VHM_OP_NOP,
+	VHM_OP_1B, VHM_OP_0F,	/* told apart by opcode, of the one-byte map and that behind 0F */
 	VHM_OP_MOVS, VHM_OP_CMPS, VHM_OP_STOS, VHM_OP_LODS, VHM_OP_SCAS, VHM_OP_INS, VHM_OP_OUTS,
 	VHM_OP_IN, VHM_OP_OUT, VHM_OP_CLTS, VHM_OP_LMSW, VHM_OP_SMSW, VHM_OP_MOV_FROM_SREG,
 	VHM_OP_INVLPG, VHM_OP_MOV_CR, VHM_OP_MOV_DR,
@@ -166,6 +170,7 @@ enum vhm_emul_status {
 	VHM_EMUL_FAULT,		/* an exception is recorded in vhm_emul.exc */
 	VHM_EMUL_USER,		/* userspace must complete the access first */
 	VHM_EMUL_RETRY,		/* state moved underneath: re-enter the guest */
+	VHM_EMUL_EXIT,		/* exec only: one that every hypervisor performs itself */
 	VHM_EMUL_FAIL,		/* cannot be emulated */
 };
 
@@ -216,9 +221,13 @@ struct vhm_emul;
 struct vhm_emul_ops {
 	/*
 	 * Fill @seg from the descriptor cache. Outside 64-bit mode for every
-	 * memory operand; in it for FS and GS, and for MOV r/m, Sreg.
+	 * memory operand; in it for FS and GS, and for MOV r/m, Sreg. GDTR, LDTR
+	 * and IDTR are asked for when a segment is loaded or an interrupt taken.
 	 */
 	void (*segment)(struct vhm_emul *e, enum vhm_sreg nr, struct vhm_seg *seg);
+
+	/* Load it, checks done; the last that an instruction does before its registers. */
+	void (*set_segment)(struct vhm_emul *e, enum vhm_sreg nr, const struct vhm_seg *seg);
 
 	/*
 	 * Move @size (1..16) bytes between linear memory and @buf: to memory if
@@ -300,7 +309,14 @@ struct vhm_emul {
 
 	/* The executor sets this, valid after VHM_EMUL_FAULT. */
 	struct vhm_emul_exc exc;
+	/* It sets this too, on OK: VHM_EMUL_*; the owner acts on it and clears it. */
+	u8 after;
 };
+
+/* vhm_emul.after */
+#define VHM_EMUL_SHADOW_STI	0x1	/* no interrupts for one more instruction */
+#define VHM_EMUL_SHADOW_SS	0x2	/* the same, and no #DB */
+#define VHM_EMUL_IRET		0x4	/* NMIs are unmasked */
 
 /*
  * vhm_emul_exec - perform e->insn
@@ -316,10 +332,23 @@ struct vhm_emul {
  *          before the fault stays.
  *   USER   as above; nothing of this instruction or iteration is committed.
  *   RETRY  nothing is committed; re-enter the guest at the same rip.
+ *   EXIT   HLT, CPUID, RDMSR, WRMSR, INVD or WBINVD, and the guest may: nothing is
+ *          done, the owner treats it as an exit of that kind.
  *   FAIL   the instruction is not one the executor performs (op is
  *          VHM_OP_NONE, or an op said so); nothing is committed.
  */
 enum vhm_emul_status vhm_emul_exec(struct vhm_emul *e);
+
+/*
+ * vhm_emul_interrupt - deliver an interrupt or exception in real mode
+ *
+ * Pushes FLAGS, CS and e->rip (the one to return to) and goes where the table at
+ * IDTR says; e->insn is not looked at but for its mode, which is not 64-bit. As
+ * vhm_emul_exec(): OK, FAULT, USER, RETRY or FAIL.
+ *
+ * Source: Intel SDM vol. 3, "Interrupt and Exception Handling" of 8086 emulation.
+ */
+enum vhm_emul_status vhm_emul_interrupt(struct vhm_emul *e, u8 vector);
 
 /*
  * vhm_emul_raise - record an exception, for the owner's ops

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The executor: addresses, segments and all instructions but the strings.
+ * The executor: addresses, segments and what has an op of its own, but the strings.
  *
  * Each instruction has the same three steps: fetch operands, compute on local
  * values, store the result; a memory operand is checked before anything moves.
@@ -86,44 +86,11 @@ enum vhm_emul_status vhm_mem(struct vhm_emul *e, enum vhm_sreg seg, u64 off, voi
 	return st ? st : e->ops->mem(e, la, buf, NULL, size, acc);
 }
 
-/* The effective address of the memory operand, @delta bytes further. */
-static inline u64 rm_offset(const struct vhm_emul *e, s64 delta)
-{
-	const struct vhm_insn *in = &e->insn;
-	u64 ea = (u64)in->disp + (u64)delta;
-
-	if (likely(in->base < VHM_NR_GPR))
-		ea += e->gpr[in->base];
-	else if (in->base == VHM_REG_RIP)
-		ea += e->rip + in->len;
-	if (in->index < VHM_NR_GPR)
-		ea += e->gpr[in->index] << in->scale;
-	return ea & vhm_mask(in->adsize);
-}
-
 /* Its linear address. */
 static enum vhm_emul_status rm_linear(struct vhm_emul *e, s64 delta, unsigned int size,
 				      unsigned int acc, u64 *la)
 {
-	return vhm_linear(e, e->insn.seg, rm_offset(e, delta), size, acc, la);
-}
-
-/* Read (zero-extended) or write the r/m operand, register or memory. */
-static inline enum vhm_emul_status rm_read(struct vhm_emul *e, u64 *val, unsigned int size)
-{
-	*val = 0;
-	if (e->insn.mem)
-		return vhm_mem(e, e->insn.seg, rm_offset(e, 0), val, size, VHM_ACC_READ);
-	*val = vhm_gpr_read(e, e->insn.rm, size);
-	return VHM_EMUL_OK;
-}
-
-static inline enum vhm_emul_status rm_write(struct vhm_emul *e, u64 val, unsigned int size)
-{
-	if (likely(e->insn.mem))
-		return vhm_mem(e, e->insn.seg, rm_offset(e, 0), &val, size, VHM_ACC_WRITE);
-	vhm_gpr_write(e, e->insn.rm, size, val);
-	return VHM_EMUL_OK;
+	return vhm_linear(e, e->insn.seg, vhm_rm_offset(e, delta), size, acc, la);
 }
 
 /*
@@ -138,7 +105,7 @@ static noinline enum vhm_emul_status exec_mov(struct vhm_emul *e)
 	u64 val = in->imm;
 
 	if (load) {
-		st = rm_read(e, &val, in->ssize);
+		st = vhm_rm_read(e, &val, in->ssize);
 		if (unlikely(st))
 			return st;
 		if (in->op == VHM_OP_MOVSX)
@@ -149,7 +116,7 @@ static noinline enum vhm_emul_status exec_mov(struct vhm_emul *e)
 	if (in->op == VHM_OP_MOVBE)
 		val = __builtin_bswap64(val) >> (64 - 8 * in->size);
 	if (!load)
-		return rm_write(e, val, in->size);
+		return vhm_rm_write(e, val, in->size);
 	vhm_gpr_write(e, in->reg, in->size, val);
 	return VHM_EMUL_OK;
 }
@@ -189,7 +156,7 @@ static noinline enum vhm_emul_status exec_operands(struct vhm_emul *e)
 	else if (in->form == VHM_FORM_MC)
 		s = e->gpr[VHM_RCX];
 	else if (in->form == VHM_FORM_RM)
-		st = rm_read(e, &s, size);
+		st = vhm_rm_read(e, &s, size);
 	if (!dest_mem(in))
 		old = vhm_gpr_read(e, dest, size);
 	else
@@ -278,8 +245,7 @@ static enum vhm_emul_status exec_mov_xmm(struct vhm_emul *e)
 	return st || !load ? st : e->ops->xmm(e, in->reg, val, true);
 }
 
-/* Width of the stack pointer in bytes. */
-static unsigned int stack_width(struct vhm_emul *e)
+unsigned int vhm_stack_width(struct vhm_emul *e)
 {
 	struct vhm_seg ss;
 
@@ -292,12 +258,12 @@ static unsigned int stack_width(struct vhm_emul *e)
 static enum vhm_emul_status exec_push(struct vhm_emul *e)
 {
 	const struct vhm_insn *in = &e->insn;
-	unsigned int width = stack_width(e);
+	unsigned int width = vhm_stack_width(e);
 	u64 val = in->imm, sp = (e->gpr[VHM_RSP] - in->size) & vhm_mask(width);
 	enum vhm_emul_status st = VHM_EMUL_OK;
 
 	if (in->form != VHM_FORM_MI)
-		st = rm_read(e, &val, in->size);
+		st = vhm_rm_read(e, &val, in->size);
 	if (!st)
 		st = vhm_mem(e, VHM_SS, sp, &val, in->size, VHM_ACC_WRITE);
 	if (!st)
@@ -308,7 +274,7 @@ static enum vhm_emul_status exec_push(struct vhm_emul *e)
 /* The destination's address is computed with RSP after the increment. */
 static enum vhm_emul_status exec_pop(struct vhm_emul *e)
 {
-	unsigned int width = stack_width(e), size = e->insn.size;
+	unsigned int width = vhm_stack_width(e), size = e->insn.size;
 	u64 val = 0, rsp = e->gpr[VHM_RSP];
 	enum vhm_emul_status st;
 
@@ -316,7 +282,7 @@ static enum vhm_emul_status exec_pop(struct vhm_emul *e)
 	if (st)
 		return st;
 	vhm_gpr_write(e, VHM_RSP, width, rsp + size);
-	st = rm_write(e, val, size);
+	st = vhm_rm_write(e, val, size);
 	if (st)
 		e->gpr[VHM_RSP] = rsp;
 	return st;
@@ -370,7 +336,7 @@ static enum vhm_emul_status exec_cr0_low(struct vhm_emul *e)
 		return vhm_emul_raise(e, GP_VECTOR, 0);
 	if (e->insn.op == VHM_OP_LMSW) {
 		clear = MSW_MASK & ~X86_CR0_PE;
-		st = rm_read(e, &msw, 2);
+		st = vhm_rm_read(e, &msw, 2);
 	}
 	if (!st)
 		st = e->ops->control(e, 0, &cr0, false);
@@ -391,7 +357,7 @@ static enum vhm_emul_status exec_store_word(struct vhm_emul *e)
 		if (sreg >= VHM_NR_SREG)
 			return vhm_emul_raise(e, UD_VECTOR, 0);
 		e->ops->segment(e, sreg, &seg);
-		return rm_write(e, seg.sel, size);
+		return vhm_rm_write(e, seg.sel, size);
 	}
 	if (e->cpl)
 		st = e->ops->control(e, 4, &cr, false);
@@ -399,7 +365,7 @@ static enum vhm_emul_status exec_store_word(struct vhm_emul *e)
 		return vhm_emul_raise(e, GP_VECTOR, 0);
 	if (!st)
 		st = e->ops->control(e, 0, &cr, false);
-	return st ? st : rm_write(e, cr, size);
+	return st ? st : vhm_rm_write(e, cr, size);
 }
 
 /* In 64-bit mode a non-canonical address is no fault: nothing to drop. */
@@ -443,6 +409,7 @@ static enum vhm_emul_status (*const exec[VHM_NR_OP])(struct vhm_emul *e) = {
 	[VHM_OP_MOV_XMM] = exec_mov_xmm,
 	[VHM_OP_PUSH] = exec_push,
 	[VHM_OP_POP] = exec_pop,
+	[VHM_OP_1B ... VHM_OP_0F] = vhm_exec_by_opcode,
 	[VHM_OP_NOP] = exec_nothing,
 	[VHM_OP_MOVS ... VHM_OP_OUTS] = vhm_exec_string,
 	[VHM_OP_IN ... VHM_OP_OUT] = exec_pio,

@@ -49,7 +49,46 @@ enum vhm_emul_status vhm_linear(struct vhm_emul *e, enum vhm_sreg seg, u64 off, 
 enum vhm_emul_status vhm_mem(struct vhm_emul *e, enum vhm_sreg seg, u64 off, void *buf,
 			     unsigned int size, unsigned int acc);
 
+/* The effective address of the memory operand, @delta bytes further. */
+static inline u64 vhm_rm_offset(const struct vhm_emul *e, s64 delta)
+{
+	const struct vhm_insn *in = &e->insn;
+	u64 ea = (u64)in->disp + (u64)delta;
+
+	if (likely(in->base < VHM_NR_GPR))
+		ea += e->gpr[in->base];
+	else if (in->base == VHM_REG_RIP)
+		ea += e->rip + in->len;
+	if (in->index < VHM_NR_GPR)
+		ea += e->gpr[in->index] << in->scale;
+	return ea & vhm_mask(in->adsize);
+}
+
+/* Read (zero-extended) or write the r/m operand, register or memory. */
+static inline enum vhm_emul_status vhm_rm_read(struct vhm_emul *e, u64 *val, unsigned int size)
+{
+	*val = 0;
+	if (e->insn.mem)
+		return vhm_mem(e, e->insn.seg, vhm_rm_offset(e, 0), val, size, VHM_ACC_READ);
+	*val = vhm_gpr_read(e, e->insn.rm, size);
+	return VHM_EMUL_OK;
+}
+
+static inline enum vhm_emul_status vhm_rm_write(struct vhm_emul *e, u64 val, unsigned int size)
+{
+	if (likely(e->insn.mem))
+		return vhm_mem(e, e->insn.seg, vhm_rm_offset(e, 0), &val, size, VHM_ACC_WRITE);
+	vhm_gpr_write(e, e->insn.rm, size, val);
+	return VHM_EMUL_OK;
+}
+
+/* Width of the stack pointer in bytes. */
+unsigned int vhm_stack_width(struct vhm_emul *e);
+
 /* The string instructions of vhm_emul_exec(); LOCK and port permission have been checked. */
 enum vhm_emul_status vhm_exec_string(struct vhm_emul *e);
+
+/* VHM_OP_1B and VHM_OP_0F. */
+enum vhm_emul_status vhm_exec_by_opcode(struct vhm_emul *e);
 
 #endif

@@ -2,14 +2,17 @@
 # The instruction decoder and executor: kmod/emul.
 
 OUT ?= out
-EMUL_SRCS := $(addprefix ../../kmod/emul/,decode.c decode_tab.c exec.c exec_string.c)
+EMUL_SRCS := $(addprefix ../../kmod/emul/,decode.c decode_tab.c exec.c exec_string.c \
+	exec_opcode.c)
 
-UNIT_TESTS += emul_exec emul_native emul_len
+UNIT_TESTS += emul_exec emul_opcode emul_native emul_len
 EMUL_CFLAGS := -I.
 emul_exec_SRCS := emul_exec.c emul_mach.c $(EMUL_SRCS) $(KTAP)
+emul_opcode_SRCS := emul_opcode.c emul_mach.c $(EMUL_SRCS) $(KTAP)
 emul_native_SRCS := emul_native.c emul_native.S emul_mach.c $(EMUL_SRCS)
 emul_len_SRCS := emul_len.c $(EMUL_SRCS)
 emul_exec_CFLAGS := $(EMUL_CFLAGS)
+emul_opcode_CFLAGS := $(EMUL_CFLAGS)
 emul_native_CFLAGS := $(EMUL_CFLAGS)
 emul_len_CFLAGS := $(EMUL_CFLAGS)
 

@@ -28,6 +28,12 @@ static void mach_segment(struct vhm_emul *e, enum vhm_sreg nr,
 	*seg = to_mach(e)->seg[nr];
 }
 
+static void mach_set_segment(struct vhm_emul *e, enum vhm_sreg nr,
+			     const struct vhm_seg *seg)
+{
+	to_mach(e)->seg[nr] = *seg;
+}
+
 /* The record of the next access, checked against what was recorded before. */
 static struct mach_record *next_record(struct mach *m, u8 kind, u64 addr,
 				       unsigned int size)
@@ -225,6 +231,7 @@ static enum vhm_emul_status mach_xmm(struct vhm_emul *e, unsigned int nr,
 
 static const struct vhm_emul_ops mach_ops = {
 	.segment = mach_segment,
+	.set_segment = mach_set_segment,
 	.mem = mach_mem,
 	.commit = mach_commit,
 	.pio = mach_pio,

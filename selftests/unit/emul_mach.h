@@ -27,7 +27,7 @@ struct mach_record {
 struct mach {
 	struct vhm_emul e;
 	u64 gpr[16];
-	struct vhm_seg seg[VHM_NR_SREG];
+	struct vhm_seg seg[VHM_EMUL_IDTR + 1];
 	u64 cr[16];
 	u64 dr[8];
 	u8 xmm[16][16];
