@@ -33,6 +33,11 @@ struct vhm_caps {
 	u64 cr4;		/* CR4 bits a guest may set */
 	u64 xcr0;		/* XCR0 bits a guest may set (0: no XSAVE) */
 	u64 ucode_rev;		/* the microcode revision a guest reads, as KVM gives it */
+	/*
+	 * A page that every guest has at its vm->identity_gfn, read-only, where no slot
+	 * covers it; 0: none. It maps 4 GiB to themselves, for guests without paging.
+	 */
+	u64 identity_pa;
 };
 
 /* Why an event cannot be taken now; bits, as ->blocked returns them. */

@@ -15,6 +15,17 @@
 #include "ioctl.h"
 #include "vhm.h"
 
+#define DEFAULT_IDENTITY_MAP	0xfffbc000u
+
+/* 0: the address that KVM takes without being told. */
+static int set_identity_map(struct vhm_vm *vm, u64 addr)
+{
+	if (vm->n_vcpus)
+		return -EINVAL;
+	vm->identity_gfn = (addr ?: DEFAULT_IDENTITY_MAP) >> PAGE_SHIFT;
+	return 0;
+}
+
 static struct vhm_vm *vm_alloc(void)
 {
 	struct vhm_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
@@ -31,6 +42,7 @@ static struct vhm_vm *vm_alloc(void)
 		goto err_mm;
 	vhm_irqfds_init(vm);
 	vhm_vm_clock_init(vm);
+	set_identity_map(vm, 0);
 	return vm;
 
 err_mm:
@@ -119,12 +131,9 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	VHM_ROW(KVM_SET_USER_MEMORY_REGION, struct kvm_userspace_memory_region,
 		r = vhm_mem_set_region(vm, a));
 	VHM_ROW(KVM_GET_DIRTY_LOG, struct kvm_dirty_log, r = vhm_mem_dirty_log(vm, a));
-	/*
-	 * Only a CPU that cannot run real mode needs pages of its own in the guest; here
-	 * the addresses are checked as KVM does, and that is all.
-	 */
+	/* no CPU needs the pages of the former: its address is checked as KVM does */
 	VHM_ROW_RAW(KVM_SET_TSS_ADDR, r = arg > (unsigned int)(-3 * PAGE_SIZE) ? -EINVAL : 0);
-	VHM_ROW(KVM_SET_IDENTITY_MAP_ADDR, u64, r = READ_ONCE(vm->n_vcpus) ? -EINVAL : 0);
+	VHM_ROW(KVM_SET_IDENTITY_MAP_ADDR, u64, VHM_LOCKED(vm, r = set_identity_map(vm, *a)));
 	VHM_ROW(KVM_GET_CLOCK, struct kvm_clock_data, vhm_get_clock(vm, a));
 	VHM_ROW(KVM_SET_CLOCK, struct kvm_clock_data, r = vhm_set_clock(vm, a));
 	VHM_ROW(KVM_IOEVENTFD, struct kvm_ioeventfd, r = vhm_ioeventfd(vm, a));

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 # On a CPU without usable virtualization the module refuses to load, with one
-# line that says why. Run it in a host started without it:
+# line that says why and an errno of its own. Run it in a host started without it:
 #   hosts/amd --cpu EPYC -- selftests/mod_absent.sh
+#   hosts/intel --model core2_penryn_t9600 -- selftests/mod_absent.sh
 
 if [ -z "$HV_MODULE" ] && [ -f "$(dirname "$0")/../hv.ko" ]; then
 	HV_MODULE=$(dirname "$0")/../hv.ko
@@ -11,18 +12,27 @@ fi
 . "$(dirname "$0")/lib/ktap.sh"
 
 plan 2
-if grep -qwE 'svm|vmx' /proc/cpuinfo; then
+# insmod names the errno; the line names the cause
+errno="No such device" cause="neither|no "
+if grep -qw vmx /proc/cpuinfo && ! grep -qw ept /proc/cpuinfo; then
+	errno="No such device or address" cause="without extended page tables"
+elif grep -qwE 'svm|vmx' /proc/cpuinfo; then
 	skip load_fails "this CPU has virtualization"
 	skip says_why "this CPU has virtualization"
 	exit 0
 fi
-if insmod "$HV_MODULE" 2>/dev/null; then
+if answer=$(insmod "$HV_MODULE" 2>&1); then
 	bad "insmod succeeded"
 fi
+case $answer in
+*": $errno") ;;
+*) bad "insmod says: $answer" ;;
+esac
 [ ! -e /dev/hv ] || bad "/dev/hv is there"
 result load_fails
 lines=$(dmesg | grep -c '] hv: ')
 [ "$(dmesg | grep '] hv: ' | grep -vc 'taint\|verification')" = 1 ] ||
 	bad "$lines lines of hv in the kernel log"
+dmesg | grep '] hv: ' | grep -qE "$cause" || bad "the cause is not named"
 dmesg | grep '] hv: ' | sed 's/^/# /'
 result says_why

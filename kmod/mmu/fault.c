@@ -89,7 +89,7 @@ static int map_backing(struct vhm_vcpu *vcpu, const struct vhm_memslot *slot,
 	if (mem->invalidate_seq == seq &&
 	    !(mem->invalidating && hva >= mem->inv_start && hva < mem->inv_end)) {
 		r = vhm_pt_install(mem, &vcpu->pt_cache, leaf);
-		if (!r && leaf->write)
+		if (!r && leaf->write)	/* of a slot, then */
 			vhm_slot_mark_dirty(slot, leaf->gfn);
 	}
 	read_unlock(&mem->lock);
@@ -98,6 +98,19 @@ static int map_backing(struct vhm_vcpu *vcpu, const struct vhm_memslot *slot,
 	/* a leaf that can only be replaced: remove it; the guest faults again */
 	vhm_flush_range(vcpu->vm, VHM_PT_ZAP, leaf->gfn, leaf->gfn + 1);
 	return 0;
+}
+
+/* Where no slot is: hv's own page, or no memory. */
+static int no_slot(struct vhm_vcpu *vcpu, u64 gfn, bool write)
+{
+	const struct vhm_leaf leaf = {
+		.gfn = gfn, .pfn = vhm_caps.identity_pa >> PAGE_SHIFT, .level = 1, .exec = true,
+	};
+
+	if (!vhm_caps.identity_pa || gfn != vcpu->vm->identity_gfn || write)
+		return VHM_FAULT_MMIO;
+	return vhm_pt_cache_fill(&vcpu->pt_cache, vcpu->vm->mem.root_level - 1) ?:
+	       map_backing(vcpu, NULL, &leaf, 0, READ_ONCE(vcpu->vm->mem.invalidate_seq));
 }
 
 int vhm_mmu_fault(struct vhm_vcpu *vcpu, const struct vhm_fault *f)
@@ -111,7 +124,9 @@ int vhm_mmu_fault(struct vhm_vcpu *vcpu, const struct vhm_fault *f)
 	struct page *page;
 	int r;
 
-	if (!slot || (write && (slot->flags & KVM_MEM_READONLY)))
+	if (!slot)
+		return no_slot(vcpu, gfn, write);
+	if (write && (slot->flags & KVM_MEM_READONLY))
 		return VHM_FAULT_MMIO;
 	r = vhm_pt_cache_fill(&vcpu->pt_cache, vm->mem.root_level - 1);
 	if (r)

@@ -10,6 +10,7 @@
  */
 #define pr_fmt(fmt) "hv: " fmt
 
+#include <linux/moduleparam.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
 #include <asm/processor.h>
@@ -23,6 +24,10 @@
 #define FEAT_VMX_IN_SMX		BIT(1)
 #define FEAT_VMX		BIT(2)
 #define BASIC_TRUE_CTLS		BIT_ULL(55)
+
+static bool unrestricted = true;
+module_param_named(vmx_unrestricted, unrestricted, bool, 0444);
+MODULE_PARM_DESC(vmx_unrestricted, "let the CPU run real mode, where it can (default on)");
 
 struct vmx_config vmx_config __read_mostly;
 
@@ -40,8 +45,8 @@ static const struct {
 	    VMX_PROC_IRQ_WINDOW | VMX_PROC_NMI_WINDOW | VMX_PROC_CR8_LOAD | VMX_PROC_CR8_STORE,
 	    VMX_PROC_TPR_SHADOW, VMX_PROC_DEFAULT1, proc),
 	ROW("secondary", MSR_IA32_VMX_PROCBASED_CTLS2,
-	    VMX_PROC2_EPT | VMX_PROC2_UNRESTRICTED,
-	    VMX_PROC2_RDTSCP | VMX_PROC2_VPID | VMX_PROC2_WBINVD | VMX_PROC2_PLE |
+	    VMX_PROC2_EPT,
+	    VMX_PROC2_UNRESTRICTED | VMX_PROC2_RDTSCP | VMX_PROC2_VPID | VMX_PROC2_WBINVD | VMX_PROC2_PLE |
 	    VMX_PROC2_INVPCID, 0, proc2),
 	ROW("exit", MSR_IA32_VMX_TRUE_EXIT_CTLS,
 	    VMX_EXIT_SAVE_DEBUG | VMX_EXIT_HOST64 | VMX_EXIT_LOAD_PAT | VMX_EXIT_LOAD_EFER, 0,
@@ -75,7 +80,7 @@ static int check_firmware(void)
 	return -EACCES;
 }
 
-/* EPT and unrestricted guest have lines of their own, and an errno. */
+/* EPT has a line of its own, and an errno. */
 static int check_proc2(u64 cap)
 {
 	u32 may = cap >> 32;
@@ -87,10 +92,6 @@ static int check_proc2(u64 cap)
 		return -ENXIO;
 	}
 	vmx_config.ept_cap = ept;
-	if (!(may & VMX_PROC2_UNRESTRICTED)) {
-		pr_err("VT-x without unrestricted guest: hv needs it to run real mode (a CPU of 2010 or later)\n");
-		return -ENXIO;
-	}
 	return 0;
 }
 
@@ -123,7 +124,7 @@ static int check_row(int i)
  * vmx_check - struct vhm_ops->check
  *
  * -ENODEV no VT-x in CPUID; -EACCES the firmware did not enable it; -ENXIO no
- * EPT, or no unrestricted guest; -EOPNOTSUPP other controls missing;
+ * EPT; -EOPNOTSUPP other controls missing;
  * -EPROTONOSUPPORT a host with FRED. That another hypervisor has VMX on at the
  * moment is no reason: every section looks.
  */
@@ -154,8 +155,14 @@ int vmx_check(void)
 	}
 	vmx_config.proc &= ~PROC_AT_TIMES;
 	vmx_config.entry &= ~VMX_ENTRY_GUEST64;
-	/* what must be 1, but for what unrestricted guest and CR4.VMXE's owner lift */
-	vmx_config.cr0_fixed = vhm_rdmsr(MSR_IA32_VMX_CR0_FIXED0) & ~(X86_CR0_PE | X86_CR0_PG);
+	if (!unrestricted)
+		vmx_config.proc2 &= ~VMX_PROC2_UNRESTRICTED;
+	/* what must be 1, but for what unrestricted guest lifts */
+	vmx_config.cr0_fixed = vhm_rdmsr(MSR_IA32_VMX_CR0_FIXED0);
+	if (vmx_unrestricted())
+		vmx_config.cr0_fixed &= ~(u64)(X86_CR0_PE | X86_CR0_PG);
+	else	/* with these a walk counts as a write, and the identity map is read-only */
+		vmx_config.ept_cap &= ~VMX_EPT_AD;
 	vmx_config.cr4_fixed = vhm_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
 	vmx_config.cr4_possible = vhm_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
 	return 0;

@@ -96,6 +96,10 @@ static void decode_exception(struct vmx_vcpu *vmx)
 		.error = info & VMX_INTR_HAS_ERROR ? vmcs_read32(VMCS_EXIT_INTR_ERROR) : 0,
 		.payload = vector == PF_VECTOR || vector == DB_VECTOR ? x->hw_info1 : 0,
 	};
+	/* in real mode these are what virtual-8086 mode makes of privileged instructions */
+	if (unlikely(vmx->real & VMX_V86) &&
+	    BIT(vector) & (BIT(GP_VECTOR) | BIT(SS_VECTOR) | BIT(OF_VECTOR)))
+		x->kind = VHM_X_EMULATE;
 	/* INT1 is an instruction, but what it raises is a trap */
 	if (VMX_INTR_TYPE(info) == VMX_TYPE_INT1)
 		vmx->vcpu.rip += vmcs_read32(VMCS_EXIT_INSN_LEN);

@@ -43,6 +43,9 @@ void vmx_inject(struct vhm_vcpu *vcpu, const struct vhm_event *ev)
 	}
 	vmx->event = *ev;
 	vmx_set_ctl(vmx, VC_EVENT, info);
+	/* no entry delivers it in real mode: vmx_real_store() is to see it */
+	if (unlikely(vmx->real & VMX_V86))
+		vhm_st_write(vcpu, VHM_ST_CODE);
 }
 
 void vmx_cut_short(struct vmx_vcpu *vmx, u32 info)

@@ -53,16 +53,20 @@ static u32 ar_of(const struct vhm_seg *s)
  */
 static void store_seg(struct vmx_vcpu *vmx, int nr)
 {
-	const struct vhm_seg *s = &vmx->vcpu.st.seg[nr];
-	u32 ar = ar_of(s);
+	struct vhm_seg seg = vmx->vcpu.st.seg[nr];
+	const struct vhm_seg *s = &seg;
+	u32 ar;
 
+	if (unlikely(vmx->real & VMX_V86))
+		vmx_real_seg(&seg, nr);
+	ar = ar_of(s);
 	if (s->attr & VHM_SEG_S)
 		ar |= 1;
 	if (nr == VHM_TR)
 		ar |= TYPE_BUSY;
 	if (nr == VHM_TR && vmx->vcpu.st.efer & EFER_LMA)
 		ar |= TYPE_BUSY_TSS;
-	if (nr == VHM_SS)
+	if (nr == VHM_SS && !(vmx->real & VMX_V86))
 		ar = (ar & ~VHM_SEG_DPL) | vmx->vcpu.st.cpl << VHM_SEG_DPL_SHIFT;
 	if (s->limit > 0xfffff)
 		ar |= VHM_SEG_G << 4;
@@ -109,18 +113,24 @@ static bool store_pdptes(struct vhm_vcpu *vcpu)
 static bool store_cr(struct vmx_vcpu *vmx)
 {
 	const struct vhm_state *st = &vmx->vcpu.st;
+	struct vmx_crs c = {
+		/* a machine check with CR4.MCE clear would stop the host's CPU */
+		(st->cr0 & ~HIDDEN_CR0) | vmx_config.cr0_fixed, st->cr3,
+		st->cr4 | vmx_config.cr4_fixed | X86_CR4_MCE, st->efer,
+	};
 
 	if ((st->cr0 & X86_CR0_PG) && (st->cr4 & X86_CR4_PAE) && !(st->efer & EFER_LMA) &&
 	    !store_pdptes(&vmx->vcpu))
 		return false;
+	if (unlikely(vmx->real))
+		vmx_real_cr(vmx, &c);
 	vmcs_write_nat(VMCS_CR0_SHADOW, st->cr0);
-	vmcs_write_nat(VMCS_GUEST_CR0, (st->cr0 & ~HIDDEN_CR0) | vmx_config.cr0_fixed);
-	vmcs_write_nat(VMCS_GUEST_CR3, st->cr3);
+	vmcs_write_nat(VMCS_GUEST_CR0, c.cr0);
+	vmcs_write_nat(VMCS_GUEST_CR3, c.cr3);
 	vmcs_write_nat(VMCS_CR4_SHADOW, st->cr4);
-	/* a machine check with CR4.MCE clear would stop the host's CPU */
-	vmcs_write_nat(VMCS_GUEST_CR4, st->cr4 | vmx_config.cr4_fixed | X86_CR4_MCE);
+	vmcs_write_nat(VMCS_GUEST_CR4, c.cr4);
 	vmcs_write_nat(VMCS_CR4_MASK, ~(FREE_CR4 & vmx->vcpu.cr4_allowed));
-	vmcs_write64(VMCS_GUEST_EFER, st->efer);
+	vmcs_write64(VMCS_GUEST_EFER, c.efer);
 	vmx_change_ctl(vmx, VC_ENTRY, VMX_ENTRY_GUEST64, st->efer & EFER_LMA);
 	return true;
 }
@@ -138,9 +148,12 @@ static void store_dr(struct vmx_vcpu *vmx)
 bool vmx_state_store(struct vmx_vcpu *vmx)
 {
 	struct vhm_state *st = &vmx->vcpu.st;
-	u32 groups = vmx->vcpu.st_dirty;
+	u32 groups;
 	int i;
 
+	if (unlikely(!vmx_unrestricted()) && !vmx_real_store(vmx))
+		return false;
+	groups = vmx->vcpu.st_dirty;
 	/* what is not valid in st is newer in the VMCS */
 	WARN_ON_ONCE(groups & ~vmx->vcpu.st_valid);
 	if (groups & VHM_ST_CR && !store_cr(vmx))
@@ -215,6 +228,14 @@ static void load_seg(struct vmx_vcpu *vmx, int nr)
 {
 	u64 ar = vmx->raw.seg[nr].ar;
 
+	if (unlikely(vmx->real & VMX_V86)) {
+		/* selectors are all that it can change */
+		if (nr < VHM_NR_SREG) {
+			vmx->vcpu.st.seg[nr].sel = vmx->raw.seg[nr].sel;
+			vmx->vcpu.st.seg[nr].base = vmx->raw.seg[nr].sel << 4;
+		}
+		return;
+	}
 	vmx->vcpu.st.seg[nr] = (struct vhm_seg){
 		.sel = vmx->raw.seg[nr].sel,
 		.attr = (ar & 0xff & ~(ar & AR_UNUSABLE ? VHM_SEG_P : 0)) | (ar >> 4 & 0x1f00),
@@ -226,10 +247,11 @@ static void load_seg(struct vmx_vcpu *vmx, int nr)
 static void load_cr(struct vmx_vcpu *vmx)
 {
 	struct vhm_state *st = &vmx->vcpu.st;
-	u64 cr4 = FREE_CR4 & vmx->vcpu.cr4_allowed;
+	u64 cr4 = FREE_CR4 & vmx->vcpu.cr4_allowed & ~(vmx->real & VMX_V86 ? X86_CR4_TSD : 0ull);
 
 	st->cr0 = (st->cr0 & ~FREE_CR0) | (vmx->raw.cr0 & FREE_CR0);
-	st->cr3 = vmx->raw.cr3;
+	if (likely(!vmx->real))
+		st->cr3 = vmx->raw.cr3;
 	st->cr4 = (st->cr4 & ~cr4) | (vmx->raw.cr4 & cr4);
 }
 

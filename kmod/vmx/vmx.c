@@ -68,7 +68,9 @@ void vmx_update_intercepts(struct vhm_vcpu *vcpu)
 	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_DR, !own_dr);
 	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_CR8_LOAD, vcpu->cr8_intercept || no_shadow);
 	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_CR8_STORE, no_shadow);
-	vmx_set_ctl(vmx, VC_EXCEPTIONS, vcpu->exc_intercepts | ALWAYS_EXC);
+	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_CR3_LOAD | VMX_PROC_CR3_STORE, vmx->real);
+	vmx_set_ctl(vmx, VC_EXCEPTIONS,
+		    vmx->real & VMX_V86 ? ~0u : vcpu->exc_intercepts | ALWAYS_EXC);
 }
 
 static struct vhm_vcpu *vmx_vcpu_alloc(struct vhm_vm *vm)
@@ -431,7 +433,8 @@ static void before_entry(struct vmx_vcpu *vmx)
 	if (vcpu->gpr[VHM_RSP] != vmx->hw_rsp)
 		vmcs_write_nat(VMCS_GUEST_RSP, vcpu->gpr[VHM_RSP]);
 	if (vcpu->rflags != vmx->hw_rflags)
-		vmcs_write_nat(VMCS_GUEST_RFLAGS, vcpu->rflags);
+		vmcs_write_nat(VMCS_GUEST_RFLAGS, unlikely(vmx->real & VMX_V86) ?
+						  vmx_real_rflags(vmx) : vcpu->rflags);
 	if (vcpu->st.cr2 != native_read_cr2())
 		native_write_cr2(vcpu->st.cr2);
 	vmx->vapic[VAPIC_TPR] = vcpu->cr8 << 4;
@@ -452,6 +455,8 @@ static void after_exit(struct vmx_vcpu *vmx)
 	vcpu->code64 = vmx->ctl[VC_ENTRY] & VMX_ENTRY_GUEST64 &&
 		       vmcs_read32(VMCS_GUEST_AR + 2 * VHM_CS) & VHM_SEG_L << 4;
 	vmx->intr_state_valid = false;
+	if (unlikely(vmx->real & VMX_V86))
+		vmx_real_exit(vmx);
 	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
 		this_cpu_write(x86_ibpb_exit_to_user, true);
 }
@@ -504,6 +509,7 @@ static void vmx_teardown(void)
 		*c = (struct vmx_cpu){};
 	}
 	vmx_bitmap_free();
+	vmx_identity_free();
 	ida_destroy(&vpids);
 }
 
@@ -522,7 +528,7 @@ static int vmx_setup(void)
 
 	vmx_setup_caps();
 	setup_l1d_flush();
-	r = vmx_bitmap_alloc();
+	r = vmx_bitmap_alloc() ?: vmx_identity_alloc();
 	for_each_possible_cpu(cpu) {
 		struct page *page = alloc_pages_node(cpu_to_node(cpu), GFP_KERNEL | __GFP_ZERO, 0);
 

@@ -37,6 +37,11 @@ struct vmx_raw {
 	u64 cr0, cr3, cr4, gdt_base, gdt_limit, idt_base, idt_limit;
 };
 
+/* How the VMCS differs from the guest's own state (real.c): bits of vmx_vcpu.real. */
+enum { VMX_UNPAGED = 1, VMX_V86 = 2 };
+
+struct vmx_crs { u64 cr0, cr3, cr4, efer; };
+
 struct vmx_vcpu {
 	struct vhm_vcpu vcpu;
 	u64 vmcs_pa;		/* [c] */
@@ -47,6 +52,8 @@ struct vmx_vcpu {
 	bool intr_state_valid;	/* [o] ctl[VC_INTR_STATE] is what the last exit left */
 	bool flush;		/* [m] INVEPT when the next section begins */
 	bool current_here;	/* [o] the VMCS may be accessed */
+	u8 real;		/* [m] VMX_UNPAGED, VMX_V86: as the VMCS stands */
+	u16 real_iopl;		/* [o] the guest's RFLAGS.IOPL while VMX_V86 */
 	u64 eptp;		/* [m] */
 	u16 vpid;		/* [c] 0: none */
 	u64 host_rsp;		/* [o] as it stands in the VMCS */
@@ -89,6 +96,12 @@ struct vmx_config {
 };
 extern struct vmx_config vmx_config;
 
+/* Without it guests have protection and paging on at all times, as the CPU sees it. */
+static inline bool vmx_unrestricted(void)
+{
+	return vmx_config.proc2 & VMX_PROC2_UNRESTRICTED;
+}
+
 /* caps.c */
 int vmx_check(void);
 void vmx_setup_caps(void);
@@ -99,6 +112,15 @@ void vmx_state_load(struct vhm_vcpu *vcpu, u32 groups);
 void vmx_state_fetch(struct vmx_vcpu *vmx, u32 groups);
 /** vmx_state_store: write vcpu->st_dirty to the VMCS. Section. False: see state.c. */
 bool vmx_state_store(struct vmx_vcpu *vmx);
+
+/* real.c: only where the CPU lacks unrestricted guest */
+int vmx_identity_alloc(void);
+void vmx_identity_free(void);
+bool vmx_real_store(struct vmx_vcpu *vmx);
+void vmx_real_cr(struct vmx_vcpu *vmx, struct vmx_crs *c);
+void vmx_real_seg(struct vhm_seg *s, int nr);
+u64 vmx_real_rflags(struct vmx_vcpu *vmx);
+void vmx_real_exit(struct vmx_vcpu *vmx);
 
 /* exit.c */
 /** vmx_decode: VMCS to vcpu->exit. Section, after an exit. */
