@@ -7,6 +7,7 @@
  */
 #include <linux/fs.h>
 #include <linux/module.h>
+#include <asm/cpufeature.h>
 
 #include "hv.h"
 #include "hv_abi_check.h"
@@ -29,6 +30,7 @@ static const u16 flags[] = {
 	KVM_CAP_IRQFD_RESAMPLE, KVM_CAP_SPLIT_IRQCHIP,
 	KVM_CAP_IOEVENTFD_NO_LENGTH, KVM_CAP_COALESCED_PIO,
 	KVM_CAP_ENFORCE_PV_FEATURE_CPUID,
+	KVM_CAP_X86_USER_SPACE_MSR, KVM_CAP_X86_MSR_FILTER, KVM_CAP_BINARY_STATS_FD,
 };
 
 static const struct { u16 cap; int value; } caps[] = {
@@ -39,6 +41,16 @@ static const struct { u16 cap; int value; } caps[] = {
 	{ KVM_CAP_X2APIC_API, VHM_X2APIC_API },
 	{ KVM_CAP_MCE, VHM_MCE_BANKS }, { KVM_CAP_SYNC_REGS, KVM_SYNC_X86_VALID_FIELDS },
 };
+
+/* MWAIT only where the host may let a guest sleep in it: the timer must go on. */
+static int disable_exits(void)
+{
+	bool mwait = boot_cpu_has(X86_FEATURE_MWAIT) && boot_cpu_has(X86_FEATURE_ARAT) &&
+		     !boot_cpu_has_bug(X86_BUG_MONITOR);
+
+	return KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE |
+	       (mwait ? KVM_X86_DISABLE_EXITS_MWAIT : 0);
+}
 
 /*
  * vhm_check_extension - KVM_CHECK_EXTENSION
@@ -57,6 +69,8 @@ int vhm_check_extension(long cap)
 		return min_t(int, num_online_cpus(), VHM_MAX_VCPUS);
 	case KVM_CAP_MAX_VCPUS:
 		return VHM_MAX_VCPUS;
+	case KVM_CAP_X86_DISABLE_EXITS:
+		return disable_exits();
 	case KVM_CAP_XSAVE2:
 		return vhm_xsave_size();
 	}

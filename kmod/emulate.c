@@ -97,6 +97,7 @@ static enum vhm_emul_status ask_user(struct vhm_vcpu *vcpu, const struct vhm_acc
 
 	vcpu->pending.kind = VHM_PENDING_EMUL;
 	vcpu->pending.rip = vcpu->rip;
+	vcpu->stats.mmio_exits++;
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = a->gpa;
 	run->mmio.len = a->len;
@@ -453,6 +454,7 @@ static int load(struct vhm_vcpu *vcpu, bool nofault)
 	status = vhm_insn_decode(&e->insn, buf, n, vhm_insn_mode(vcpu));
 	if (status != VHM_INSN_OK)
 		return status;
+	vcpu->stats.insn_emulation++;
 	describe(vcpu, nofault);
 	p->gpa_valid = vcpu->exit.kind == VHM_X_FAULT && single_operand(&e->insn) &&
 		       !(vcpu->exit.fault.access & VHM_ACC_WALK);

@@ -202,6 +202,7 @@ static u32 inject_nmi(struct vhm_vcpu *vcpu, u32 blocked, bool *taken)
 	fold_nmis(ev, blocked);
 	if (ev->nmi_pending && !*taken && !blocked) {
 		ev->nmi_pending--;
+		vcpu->stats.nmi_injections++;
 		vhm_ops->inject(vcpu, &nmi);
 		*taken = true;
 	}
@@ -218,6 +219,7 @@ static u32 inject_irq(struct vhm_vcpu *vcpu, u32 blocked, bool taken)
 	if (taken || !(vcpu->rflags & X86_EFLAGS_IF) || blocked & VHM_BLOCK_SHADOW)
 		return VHM_WINDOW_IRQ;
 	e.vector = irq_take(vcpu);
+	vcpu->stats.irq_injections++;
 	vhm_ops->inject(vcpu, &e);
 	if (irq_pending(vcpu) >= 0)
 		return VHM_WINDOW_IRQ;

@@ -213,6 +213,12 @@ static u64 edx_eax(struct vhm_vcpu *vcpu)
 	return (u32)vcpu->gpr[VHM_RAX] | vcpu->gpr[VHM_RDX] << 32;
 }
 
+static void set_edx_eax(struct vhm_vcpu *vcpu, u64 val)
+{
+	vcpu->gpr[VHM_RAX] = (u32)val;
+	vcpu->gpr[VHM_RDX] = val >> 32;
+}
+
 static int do_xsetbv(struct vhm_vcpu *vcpu)
 {
 	u8 len = insn_len(vcpu);
@@ -225,23 +231,56 @@ static int do_xsetbv(struct vhm_vcpu *vcpu)
 	return VHM_RESUME;
 }
 
+/* An access that cannot be made, why: KVM_MSR_EXIT_REASON_*: the VMM's, or #GP. */
+static noinline int msr_refused(struct vhm_vcpu *vcpu, u32 why)
+{
+	struct kvm_run *run = vcpu->run;
+	bool write = vcpu->exit.msr.write;
+
+	if (!(READ_ONCE(vcpu->vm->msr_exits) & why))
+		return do_gp(vcpu);
+	vcpu->pending.kind = VHM_PENDING_MSR;
+	vcpu->pending.rip = vcpu->rip;
+	run->exit_reason = write ? KVM_EXIT_X86_WRMSR : KVM_EXIT_X86_RDMSR;
+	memset(&run->msr, 0, sizeof(run->msr));
+	run->msr.reason = why;
+	run->msr.index = vcpu->gpr[VHM_RCX];
+	run->msr.data = write ? edx_eax(vcpu) : 0;
+	return VHM_USER;
+}
+
+/* The VMM has answered; vcpu->exit still tells what was asked. */
+int vhm_complete_msr(struct vhm_vcpu *vcpu)
+{
+	u64 val = READ_ONCE(vcpu->run->msr.data);
+
+	if (READ_ONCE(vcpu->run->msr.error))
+		return do_gp(vcpu);
+	if (!vcpu->exit.msr.write)
+		set_edx_eax(vcpu, val);
+	vhm_advance(vcpu, vcpu->exit.insn_len);
+	return VHM_RESUME;
+}
+
 static int do_msr(struct vhm_vcpu *vcpu)
 {
 	u32 index = vcpu->gpr[VHM_RCX];
+	bool write = vcpu->exit.msr.write;
 	u8 len = insn_len(vcpu);
 	u64 val;
+	int r;
 
 	if (unlikely(!len))
 		return no_length(vcpu);
-	if (vcpu->exit.msr.write) {
-		if (vhm_msr_set(vcpu, index, edx_eax(vcpu), false))
-			return do_gp(vcpu);
-	} else {
-		if (vhm_msr_get(vcpu, index, &val, false))
-			return do_gp(vcpu);
-		vcpu->gpr[VHM_RAX] = (u32)val;
-		vcpu->gpr[VHM_RDX] = val >> 32;
-	}
+	if (unlikely(rcu_access_pointer(vcpu->vm->msr_filter)) &&
+	    vhm_msr_denied(vcpu, index, write))
+		return msr_refused(vcpu, KVM_MSR_EXIT_REASON_FILTER);
+	r = write ? vhm_msr_set(vcpu, index, edx_eax(vcpu), false) :
+		    vhm_msr_get(vcpu, index, &val, false);
+	if (unlikely(r))
+		return msr_refused(vcpu, r);
+	if (!write)
+		set_edx_eax(vcpu, val);
 	vhm_advance(vcpu, len);
 	return VHM_RESUME;
 }
@@ -403,6 +442,7 @@ static noinline int special_fast(struct vhm_vcpu *vcpu)
 
 int vhm_exit_fast(struct vhm_vcpu *vcpu)
 {
+	vcpu->stats.exits[vcpu->exit.kind]++;
 	if (unlikely(vcpu->ev.interrupted.kind | vcpu->pv_eoi_armed))
 		return special_fast(vcpu);
 	return rows[vcpu->exit.kind].fast(vcpu);

@@ -39,6 +39,8 @@ int vhm_halt(struct vhm_vcpu *vcpu)
 		schedule();
 	}
 	finish_rcuwait(&vcpu->wait);
+	if (!r)
+		vcpu->stats.halt_wakeup++;
 	return r;
 }
 

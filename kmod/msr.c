@@ -318,7 +318,9 @@ int vhm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host)
 	if (is_x2apic(index))
 		return x2apic_get(vcpu, index, val);
 	row = find_row(index);
-	return row && row_there(vcpu, row) ? row_get(vcpu, row, index, val, host) : 1;
+	if (!row)
+		return KVM_MSR_EXIT_REASON_UNKNOWN;
+	return row_there(vcpu, row) ? row_get(vcpu, row, index, val, host) : 1;
 }
 
 /* Kinds of which a write does more than to store, or does it elsewhere, come first. */
@@ -330,7 +332,9 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 	if (is_x2apic(index) || (index == MSR_IA32_TSC_DEADLINE && vcpu->lapic))
 		return lapic_set(vcpu, index, val);
 	row = find_row(index);
-	if (!row || (row->flags & HOSTW && !host) || !row_there(vcpu, row))
+	if (!row)
+		return KVM_MSR_EXIT_REASON_UNKNOWN;
+	if ((row->flags & HOSTW && !host) || !row_there(vcpu, row))
 		return 1;
 	switch (row->kind) {
 	case DEADLINE:	/* no register without LAPIC, but a VMM may restore its zero */

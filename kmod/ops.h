@@ -79,8 +79,8 @@ struct vhm_ops {
 	 */
 	void (*vcpu_reset)(struct vhm_vcpu *vcpu);
 	/**
-	 * cpuid_changed: the guest's CPUID was set; adapt intercepts and MSR
-	 * pass-through to it. Process.
+	 * cpuid_changed: the guest's CPUID was set, or vm->msr_exit_all changed; adapt
+	 * intercepts and MSR pass-through to it. Process.
 	 */
 	void (*cpuid_changed)(struct vhm_vcpu *vcpu);
 
@@ -136,6 +136,9 @@ struct vhm_ops {
 	void (*set_root)(struct vhm_vcpu *vcpu, u64 root_pa);
 	/** flush_tlb: drop all of this vCPU's translations before the next entry. */
 	void (*flush_tlb)(struct vhm_vcpu *vcpu);
+
+	/** passed_msrs: those a guest may reach without an exit; 0 ends them. */
+	const u32 *passed_msrs;
 
 	/** dump: one report of the control block to the log; caller rate-limits. */
 	void (*dump)(struct vhm_vcpu *vcpu);

@@ -82,6 +82,8 @@ int vhm_complete_user(struct vhm_vcpu *vcpu)
 		return VHM_RESUME;
 	if (kind == VHM_PENDING_PIO)
 		return complete_pio(vcpu);
+	if (kind == VHM_PENDING_MSR)
+		return vhm_complete_msr(vcpu);
 	if (kind == VHM_PENDING_EMUL_PIO)
 		p->pio_answered = true;
 	else if (!p->rec[last].write)

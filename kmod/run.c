@@ -72,6 +72,8 @@ void vhm_request_all_wait(struct vhm_vm *vm, enum vhm_request req)
 	struct vhm_vcpu *vcpu;
 	int i;
 
+	if (req == VHM_REQ_TLB_FLUSH)
+		atomic64_inc(&vm->remote_tlb_flush);
 	vhm_for_each_vcpu(i, vcpu, vm)
 		set_bit(req, &vcpu->requests);
 	vhm_sections_wait(vm);
@@ -84,8 +86,10 @@ static int serve_fast(struct vhm_vcpu *vcpu)
 {
 	if (unlikely(vcpu->requests & VHM_SLOW_REQUESTS))
 		return NEXT_WORK;
-	if (test_and_clear_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests))
+	if (test_and_clear_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests)) {
+		vcpu->stats.tlb_flush++;
 		vhm_ops->flush_tlb(vcpu);
+	}
 	if (test_and_clear_bit(VHM_REQ_EVENT, &vcpu->requests)) {
 		if (unlikely(vcpu->pv_eoi_armed) && !vhm_pv_eoi_take(vcpu, true)) {
 			set_bit(VHM_REQ_EVENT, &vcpu->requests);
@@ -134,6 +138,7 @@ static int section(struct vhm_vcpu *vcpu)
 		if (check_tsc_unstable())
 			set_bit(VHM_REQ_CLOCK, &vcpu->requests);
 	}
+	vcpu->stats.sections++;
 	vhm_fpu_enter(vcpu);
 	r = guest_loop(vcpu);
 	vhm_fpu_leave(vcpu);
@@ -175,6 +180,8 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 	}
 	if (test_and_clear_bit(VHM_REQ_SIPI, &vcpu->requests))
 		serve_sipi(vcpu);
+	if (test_and_clear_bit(VHM_REQ_INTERCEPTS, &vcpu->requests))
+		vhm_ops->cpuid_changed(vcpu);
 	if (test_and_clear_bit(VHM_REQ_CLOCK, &vcpu->requests)) {
 		guard(srcu)(&vcpu->vm->srcu);
 		vhm_clock_update(vcpu);
@@ -311,8 +318,10 @@ static int enter(struct vhm_vcpu *vcpu)
 	if (vhm_immediate_exit(run))
 		return -EINTR;
 	r = run_loop(vcpu);
-	if (r == -EINTR)
+	if (r == -EINTR) {
 		run->exit_reason = KVM_EXIT_INTR;
+		vcpu->stats.signal_exits++;
+	}
 	return r;
 }
 

@@ -232,6 +232,8 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
 		return -EIO;
+	if (cmd == KVM_GET_STATS_FD)	/* also while the vCPU runs */
+		return vhm_stats_fd(vcpu->vm, vcpu);
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	if (cmd == KVM_RUN)

@@ -27,6 +27,9 @@
 #define VHM_MAX_VCPUS		64
 #define VHM_MAX_CPUID		256	/* entries KVM_SET_CPUID2 takes */
 #define VHM_RUN_PAGES		2	/* struct kvm_run and the port data */
+/* reasons for which KVM_CAP_X86_USER_SPACE_MSR hands an access to an MSR to the VMM */
+#define VHM_MSR_EXITS	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN | \
+			 KVM_MSR_EXIT_REASON_FILTER)
 #define VHM_MMAP_PAGES		3	/* those and the coalesced ring of the VM */
 
 /* ---- guest state ------------------------------------------------------- */
@@ -164,16 +167,19 @@ struct vhm_events {
  * In the section: TLB_FLUSH, drop all translations; EVENT, look at events again.
  * Outside it: CLOCK, rewrite the paravirtual clock page; PV, look at the other
  * pages shared with the guest (pv.c); RESET, INIT arrived; SIPI, start-up
- * arrived; IOAPIC_EOI, tell the VMM of one; DEAD, the VM was killed.
+ * arrived; IOAPIC_EOI, tell the VMM of one; INTERCEPTS, recompute which MSRs exit;
+ * DEAD, the VM was killed.
  */
 enum vhm_request {
 	VHM_REQ_TLB_FLUSH, VHM_REQ_EVENT,
-	VHM_REQ_CLOCK, VHM_REQ_PV, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_IOAPIC_EOI, VHM_REQ_DEAD,
+	VHM_REQ_CLOCK, VHM_REQ_PV, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_IOAPIC_EOI,
+	VHM_REQ_INTERCEPTS, VHM_REQ_DEAD,
 };
 
 /* Those that need interrupts on; the others are served inside the section. */
 #define VHM_SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_PV) | BIT(VHM_REQ_RESET) | \
-				 BIT(VHM_REQ_SIPI) | BIT(VHM_REQ_IOAPIC_EOI) | BIT(VHM_REQ_DEAD))
+				 BIT(VHM_REQ_SIPI) | BIT(VHM_REQ_IOAPIC_EOI) |		\
+				 BIT(VHM_REQ_INTERCEPTS) | BIT(VHM_REQ_DEAD))
 
 /* ---- vCPU -------------------------------------------------------------- */
 
@@ -201,6 +207,17 @@ struct vhm_pv {
 	u64 steal_seen;		/* [m] how much of it the guest knows, ns */
 };
 
+/*
+ * What stats.c reports. Written by the owner thread, in a section or out of it,
+ * with plain additions; read anywhere.
+ */
+struct vhm_stats {
+	u64 exits[VHM_X_NR];	/* by kind */
+	u64 mmio_exits, signal_exits, request_irq_exits;	/* returns to the VMM */
+	u64 irq_injections, nmi_injections, halt_wakeup;
+	u64 insn_emulation, pf_fixed, tlb_flush, sections;
+};
+
 /* What cpuregs.h swaps at the ends of a section and round an entry. */
 struct vhm_cpuregs {
 	u32 spec_guest, spec_host;	/* [o] SPEC_CTRL of this section */
@@ -224,6 +241,7 @@ struct vhm_fpu {
 enum vhm_pending_kind {
 	VHM_PENDING_NONE,
 	VHM_PENDING_PIO,	/* the IN or OUT, no string, that vcpu->exit describes */
+	VHM_PENDING_MSR,	/* the RDMSR or WRMSR that it describes */
 	VHM_PENDING_EMUL_PIO,	/* an emulated instruction stopped at a port, */
 	VHM_PENDING_EMUL,	/* at a device's memory */
 };
@@ -281,6 +299,7 @@ struct vhm_vcpu {
 	struct task_struct *task;	/* [o], read under RCU: who is in KVM_RUN, or NULL */
 	u32 mp_state;		/* [m] KVM_MP_STATE_* */
 	u8 eoi_vector;		/* [o] for VHM_REQ_IOAPIC_EOI */
+	struct vhm_stats stats;	/* [o] to write */
 	bool ran;		/* [m] KVM_RUN entered once: CPUID is frozen */
 
 	struct vhm_fpu fpu;
@@ -313,6 +332,8 @@ struct vhm_vm {
 	struct mutex lock;	/* VM ioctls that change structure */
 	refcount_t users;	/* VM fd and vCPU fds */
 	struct mm_struct *mm;	/* [c] address space of the creator, grabbed */
+	pid_t pid;		/* [c] of the creator, to name the VM by */
+	atomic64_t remote_tlb_flush;	/* [a] stats.c */
 	bool dead;		/* [a] our own bug was met: -EIO ever after */
 	struct vhm_vcpu *vcpus[VHM_MAX_VCPUS];	/* published with release, [v] to change */
 	int n_vcpus;		/* [v] to change, read with acquire */
@@ -326,6 +347,10 @@ struct vhm_vm {
 	struct vhm_coalesced *coalesced;	/* [c] coalesced.c */
 	u64 bsp_id;		/* [v] */
 	u64 identity_gfn;	/* [v] to set, before there are vCPUs; where identity_pa appears */
+	/* what KVM_ENABLE_CAP set: reasons for MSR exits; exits that are off, [c] from the first vCPU */
+	u32 msr_exits, exits_off;	/* [v] to change */
+	struct vhm_msr_filter __rcu *msr_filter;	/* srcu or a section; [v] to change */
+	bool msr_exit_all;	/* the filter denies an MSR that the hardware could serve; [v] to change */
 	/* paravirtual clock (clock.c) */
 	raw_spinlock_t clock_lock;	/* leaf lock of what follows */
 	s64 clock_offset;	/* guest clock minus host boot clock, ns */
@@ -460,6 +485,8 @@ void vhm_yield_to(struct vhm_vcpu *vcpu, struct vhm_vcpu *to);
 int vhm_exit_fast(struct vhm_vcpu *vcpu);
 /** vhm_exit_slow: settle it with interrupts on; srcu held. Same values but SLOW. */
 int vhm_exit_slow(struct vhm_vcpu *vcpu);
+/** vhm_complete_msr: fold in what the VMM answered to an MSR exit. VHM_RESUME. */
+int vhm_complete_msr(struct vhm_vcpu *vcpu);
 /** vhm_step_done: hv performed one instruction; tf: RFLAGS.TF before it. */
 void vhm_step_done(struct vhm_vcpu *vcpu, bool tf);
 /** vhm_debug_exit: fill KVM_EXIT_DEBUG. Returns VHM_USER. */
@@ -551,7 +578,10 @@ bool vhm_guest_has(struct vhm_vcpu *vcpu, u32 leaf, u32 subleaf, int reg, u32 bi
 /* ---- msr.c --------------------------------------------------------------- */
 
 void vhm_msrs_reset(struct vhm_vcpu *vcpu);	/* as at power-up; INIT leaves them alone */
-/** 0, or 1: no such MSR or a value it refuses (the guest gets #GP). */
+/**
+ * 0, or why not: KVM_MSR_EXIT_REASON_UNKNOWN, there is no such MSR, or _INVAL (1),
+ * it refuses the value. Unless the VMM wants to know, the guest gets #GP.
+ */
 int vhm_msr_get(struct vhm_vcpu *vcpu, u32 index, u64 *val, bool host);
 int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host);
 /** may the row be served inside the section (no sleeping, no user access)? */
@@ -565,6 +595,26 @@ int vhm_msr_list(struct kvm_msr_list __user *u, bool feature);
 /* KVM_X86_GET_MCE_CAP_SUPPORTED: MCG_CTL is there, software error recovery */
 #define VHM_MCE_CAP	(BIT_ULL(8) | BIT_ULL(24) | VHM_MCE_BANKS)
 int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap);	/* -EINVAL */
+
+/* ---- msr_filter.c --------------------------------------------------------- */
+
+/** vhm_msr_denied: does the VMM's filter keep the MSR from the guest? Section or srcu. */
+bool vhm_msr_denied(struct vhm_vcpu *vcpu, u32 index, bool write);
+/**
+ * vhm_set_msr_filter: KVM_X86_SET_MSR_FILTER. Process. -EINVAL flags, a range too
+ * long or for no access, "deny" without a range; -EFAULT, -ENOMEM. When it returns
+ * no access that the old filter decided is under way.
+ */
+int vhm_set_msr_filter(struct vhm_vm *vm, const struct kvm_msr_filter *a);
+void vhm_msr_filter_destroy(struct vhm_vm *vm);
+
+/* ---- stats.c --------------------------------------------------------------- */
+
+/**
+ * vhm_stats_fd: KVM_GET_STATS_FD of the VM, or of its vCPU. Process, the caller has
+ * an fd of it. A readable fd that holds the VM; -EMFILE, -ENFILE, -ENOMEM.
+ */
+int vhm_stats_fd(struct vhm_vm *vm, struct vhm_vcpu *vcpu);
 
 /* ---- clock.c ------------------------------------------------------------- */
 

@@ -37,6 +37,7 @@ static struct vhm_vm *vm_alloc(void)
 	refcount_set(&vm->users, 1);
 	mmgrab(current->mm);
 	vm->mm = current->mm;
+	vm->pid = task_tgid_nr(current);
 	r = vhm_coalesced_init(vm) ?: vhm_mem_init(vm);
 	if (r)
 		goto err_mm;
@@ -70,6 +71,7 @@ static void vm_destroy(struct vhm_vm *vm)
 	vhm_irqchip_destroy(&vm->chip);
 	vhm_mem_destroy(vm);
 	vhm_coalesced_destroy(vm);
+	vhm_msr_filter_destroy(vm);
 	mmdrop(vm->mm);
 	cleanup_srcu_struct(&vm->srcu);
 	kfree(vm);
@@ -101,7 +103,7 @@ static int set_boot_cpu(struct vhm_vm *vm, unsigned long id)
 	return 0;
 }
 
-/* KVM_ENABLE_CAP; -EINVAL for what cannot be enabled, or not so, and as the calls say. */
+/* KVM_ENABLE_CAP; -EINVAL: cannot be enabled, not so, not any more; and as the calls say. */
 static int enable_cap(struct vhm_vm *vm, const struct kvm_enable_cap *c)
 {
 	u64 val = c->args[0];
@@ -113,6 +115,16 @@ static int enable_cap(struct vhm_vm *vm, const struct kvm_enable_cap *c)
 		return vhm_split_irqchip(vm, val);
 	case KVM_CAP_X2APIC_API:
 		return vhm_x2apic_api(vm, val);
+	case KVM_CAP_X86_USER_SPACE_MSR:
+		if (val & ~(u64)VHM_MSR_EXITS)
+			return -EINVAL;
+		WRITE_ONCE(vm->msr_exits, val);
+		return 0;
+	case KVM_CAP_X86_DISABLE_EXITS:
+		if (vm->n_vcpus || val & ~(u64)vhm_check_extension(c->cap))
+			return -EINVAL;
+		vm->exits_off |= val;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -126,6 +138,8 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EIO;
 	VHM_ROW_RAW(KVM_CHECK_EXTENSION, r = vhm_check_extension(arg));
 	VHM_ROW(KVM_ENABLE_CAP, struct kvm_enable_cap, VHM_LOCKED(vm, r = enable_cap(vm, a)));
+	VHM_ROW_RAW(KVM_GET_STATS_FD, r = vhm_stats_fd(vm, NULL));
+	VHM_ROW(KVM_X86_SET_MSR_FILTER, struct kvm_msr_filter, r = vhm_set_msr_filter(vm, a));
 	VHM_ROW_RAW(KVM_CREATE_VCPU, VHM_LOCKED(vm, r = vhm_create_vcpu(vm, arg)));
 	VHM_ROW_RAW(KVM_SET_BOOT_CPU_ID, VHM_LOCKED(vm, r = set_boot_cpu(vm, arg)));
 	VHM_ROW(KVM_SET_USER_MEMORY_REGION, struct kvm_userspace_memory_region,

@@ -4,7 +4,8 @@
  *
  * The maps are the same for every guest and shared: every port exits; every
  * MSR does but those which the VMCB holds. A second MSR map lets SPEC_CTRL
- * through, for guests that have it on CPUs that virtualize it.
+ * through, for guests that have it on CPUs that virtualize it. The map of the
+ * ports is all ones and serves a guest of which every MSR has to exit.
  */
 #include <linux/mm.h>
 #include <asm/msr-index.h>
@@ -12,13 +13,14 @@
 #include "svm/svm.h"
 
 /* Pages of one allocation: a bit per port and some above, then two bits per MSR, twice. */
-enum { IOPM = 0, MSRPM = 3, MSRPM_SPEC = 5, N_PAGES = 7 };
+enum { IOPM = 0, MSRPM_ALL = 0, MSRPM = 3, MSRPM_SPEC = 5, N_PAGES = 7 };
 
 static u8 *maps;
 
-static const u32 passed[] = {
+const u32 svm_passed_msrs[] = {
+	MSR_IA32_SPEC_CTRL,
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR,
-	MSR_SYSCALL_MASK, MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	MSR_SYSCALL_MASK, MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP, 0
 };
 
 /* APM vol. 2, "MSR Intercepts": three ranges of 2 KiB, read bit then write bit. */
@@ -32,17 +34,17 @@ static void pass(int page, u32 msr)
 
 int svm_maps_alloc(void)
 {
-	int i;
+	const u32 *msr;
 
 	maps = alloc_pages_exact(N_PAGES * PAGE_SIZE, GFP_KERNEL);
 	if (!maps)
 		return -ENOMEM;
 	memset(maps, 0xff, N_PAGES * PAGE_SIZE);
-	for (i = 0; i < ARRAY_SIZE(passed); i++) {
-		pass(MSRPM, passed[i]);
-		pass(MSRPM_SPEC, passed[i]);
+	for (msr = svm_passed_msrs; *msr; msr++) {
+		pass(MSRPM_SPEC, *msr);
+		if (*msr != MSR_IA32_SPEC_CTRL)
+			pass(MSRPM, *msr);
 	}
-	pass(MSRPM_SPEC, MSR_IA32_SPEC_CTRL);
 	return 0;
 }
 
@@ -53,9 +55,12 @@ void svm_maps_free(void)
 	maps = NULL;
 }
 
-void svm_maps_use(struct vmcb *vmcb, bool spec_ctrl)
+void svm_maps_use(struct svm_vcpu *svm, bool spec_ctrl)
 {
-	vmcb->iopm_pa = __pa(maps + IOPM * PAGE_SIZE);
-	vmcb->msrpm_pa = __pa(maps + (spec_ctrl ? MSRPM_SPEC : MSRPM) * PAGE_SIZE);
-	vmcb->clean = 0;
+	int page = READ_ONCE(svm->vcpu.vm->msr_exit_all) ? MSRPM_ALL :
+		   spec_ctrl ? MSRPM_SPEC : MSRPM;
+
+	svm->vmcb.iopm_pa = __pa(maps + IOPM * PAGE_SIZE);
+	svm->vmcb.msrpm_pa = __pa(maps + page * PAGE_SIZE);
+	svm->vmcb.clean = 0;
 }

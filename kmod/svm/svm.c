@@ -98,7 +98,7 @@ static void svm_cpuid_changed(struct vhm_vcpu *vcpu)
 	vcpu->cpuregs.rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP) &&
 		(rdtscp || vhm_guest_has(vcpu, 7, 0, VHM_CPUID_ECX, 22));	/* RDPID */
 	svm_set_icpt(svm, SVM_EXIT_RDTSCP, !rdtscp);
-	svm_maps_use(&svm->vmcb, spec && cpu_feature_enabled(X86_FEATURE_V_SPEC_CTRL));
+	svm_maps_use(svm, spec && cpu_feature_enabled(X86_FEATURE_V_SPEC_CTRL));
 }
 
 /* The VMCB may hold anything: it is new, or undefined after a shutdown. */
@@ -106,12 +106,19 @@ static void svm_vcpu_reset(struct vhm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb *vmcb = &svm->vmcb;
+	u32 off = vcpu->vm->exits_off;
 	int i;
 
 	memset(vmcb, 0, sizeof(*vmcb));
 	for (i = 0; i < ARRAY_SIZE(always); i++)
 		__set_bit(always[i], vmcb->icpt);
-	if (boot_cpu_has(X86_FEATURE_PAUSEFILTER)) {
+	if (off & KVM_X86_DISABLE_EXITS_HLT)
+		__clear_bit(SVM_EXIT_HLT, vmcb->icpt);
+	if (off & KVM_X86_DISABLE_EXITS_MWAIT) {
+		__clear_bit(SVM_EXIT_MONITOR, vmcb->icpt);
+		__clear_bit(SVM_EXIT_MWAIT, vmcb->icpt);
+	}
+	if (boot_cpu_has(X86_FEATURE_PAUSEFILTER) && !(off & KVM_X86_DISABLE_EXITS_PAUSE)) {
 		__set_bit(SVM_EXIT_PAUSE, vmcb->icpt);
 		vmcb->pause_count = PAUSE_COUNT;
 		vmcb->pause_thresh = boot_cpu_has(X86_FEATURE_PFTHRESHOLD) ? PAUSE_THRESH : 0;
@@ -321,6 +328,7 @@ const struct vhm_ops svm_ops = {
 	.update_intercepts = svm_update_intercepts,
 	.set_root = svm_set_root,
 	.flush_tlb = svm_flush_tlb,
+	.passed_msrs = svm_passed_msrs,
 	.dump = svm_dump,
 	.pte_fmt = &vhm_fmt_npt,
 };

@@ -87,7 +87,8 @@ void svm_set_icpt(struct svm_vcpu *svm, int nr, bool on);
 int svm_maps_alloc(void);	/* -ENOMEM */
 void svm_maps_free(void);
 /** svm_maps_use: point the VMCB at the maps for this guest. vCPU not running. */
-void svm_maps_use(struct vmcb *vmcb, bool spec_ctrl);
+void svm_maps_use(struct svm_vcpu *svm, bool spec_ctrl);
+extern const u32 svm_passed_msrs[];
 
 /* dump.c */
 void svm_dump(struct vhm_vcpu *vcpu);

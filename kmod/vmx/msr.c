@@ -15,19 +15,19 @@
 
 static u8 *bitmap;
 
-static const u32 passed[] = { MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE };
+const u32 vmx_passed_msrs[] = { MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, 0 };
 
 /* Intel SDM vol. 3, "MSR-Bitmap Address": reads low, reads high, writes low, writes high. */
 int vmx_bitmap_alloc(void)
 {
-	int i;
+	const u32 *msr;
 
 	bitmap = (u8 *)__get_free_page(GFP_KERNEL);
 	if (!bitmap)
 		return -ENOMEM;
 	memset(bitmap, 0xff, PAGE_SIZE);
-	for (i = 0; i < ARRAY_SIZE(passed); i++) {
-		u32 bit = passed[i] & 0x1fff;
+	for (msr = vmx_passed_msrs; *msr; msr++) {
+		u32 bit = *msr & 0x1fff;
 
 		bitmap[0x400 + bit / 8] &= ~BIT(bit % 8);
 		bitmap[0xc00 + bit / 8] &= ~BIT(bit % 8);

@@ -114,6 +114,8 @@ static void vmx_cpuid_changed(struct vhm_vcpu *vcpu)
 	vmx_change_ctl(vmx, VC_PROC2, VMX_PROC2_RDTSCP, rdtscp);
 	vmx_change_ctl(vmx, VC_PROC2, VMX_PROC2_INVPCID,
 		       invpcid && vmx_config.proc2 & VMX_PROC2_INVPCID);
+	/* without the bitmap every MSR exits */
+	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_MSR_BITMAP, !READ_ONCE(vcpu->vm->msr_exit_all));
 	/* which bits of CR4 are the guest's own */
 	vhm_st_write(vcpu, VHM_ST_CR);
 }
@@ -121,10 +123,17 @@ static void vmx_cpuid_changed(struct vhm_vcpu *vcpu)
 static void vmx_vcpu_reset(struct vhm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
+	u32 off = vcpu->vm->exits_off;
 
 	memset(vmx->ctl, 0, sizeof(vmx->ctl));
 	vmx->ctl[VC_PROC] = vmx_config.proc;
+	if (off & KVM_X86_DISABLE_EXITS_HLT)
+		vmx->ctl[VC_PROC] &= ~(u64)VMX_PROC_HLT;
+	if (off & KVM_X86_DISABLE_EXITS_MWAIT)
+		vmx->ctl[VC_PROC] &= ~(u64)(VMX_PROC_MONITOR | VMX_PROC_MWAIT);
 	vmx->ctl[VC_PROC2] = vmx->vpid ? vmx_config.proc2 : vmx_config.proc2 & ~VMX_PROC2_VPID;
+	if (off & KVM_X86_DISABLE_EXITS_PAUSE)
+		vmx->ctl[VC_PROC2] &= ~(u64)VMX_PROC2_PLE;
 	vmx->ctl[VC_ENTRY] = vmx_config.entry;
 	vmx->ctl[VC_EPTP] = vmx->eptp;
 	vmx->ctl_dirty = VC_ALL;
@@ -475,6 +484,13 @@ static void vmx_run(struct vhm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
+	/*
+	 * A HLT that does not exit leaves the CPU's halt in the VMCS; what is changed
+	 * or injected from here ends it.
+	 */
+	if (unlikely(!(vmx->ctl[VC_PROC] & VMX_PROC_HLT)) &&
+	    (vcpu->st_dirty | vmx->ctl_dirty || vcpu->rip != vmx->hw_rip))
+		vmcs_write32(VMCS_GUEST_ACTIVITY, 0);
 	if (unlikely(vcpu->st_dirty) && !vmx_state_store(vmx)) {
 		take_back(vmx);
 		return;
@@ -564,6 +580,7 @@ const struct vhm_ops vmx_ops = {
 	.update_intercepts = vmx_update_intercepts,
 	.set_root = vmx_set_root,
 	.flush_tlb = vmx_flush_tlb,
+	.passed_msrs = vmx_passed_msrs,
 	.dump = vmx_dump,
 	.pte_fmt = &vhm_fmt_ept,
 };

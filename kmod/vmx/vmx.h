@@ -158,6 +158,7 @@ static inline void vmx_change_ctl(struct vmx_vcpu *vmx, enum vmx_ctl ctl, u32 bi
 /* msr.c */
 int vmx_bitmap_alloc(void);	/* -ENOMEM */
 void vmx_bitmap_free(void);
+extern const u32 vmx_passed_msrs[];
 u64 vmx_bitmap_pa(void);
 /** vmx_msrs_enter, vmx_msrs_leave: those that neither entry nor exit switch. Section. */
 void vmx_msrs_enter(struct vmx_vcpu *vmx, const struct vmx_cpu *c);
