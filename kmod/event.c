@@ -278,15 +278,21 @@ void vhm_get_events(struct vhm_vcpu *vcpu, struct kvm_vcpu_events *e)
 	u32 blocked = vhm_ops->blocked(vcpu);
 	struct vhm_event *x = ev->exc.kind ? &ev->exc : &ev->interrupted;
 	u8 in = ev->interrupted.kind;
+	bool payloads = READ_ONCE(vcpu->vm->payloads);
 
 	*e = (struct kvm_vcpu_events){
 		.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW,
 		.sipi_vector = 0,	/* never reported back, as the ABI says */
 	};
-	/* without KVM_CAP_EXCEPTION_PAYLOAD a pending exception reads as injected */
+	if (payloads)
+		e->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
 	if (x->kind == VHM_EV_EXC || x->kind == VHM_EV_SOFT_EXC) {
-		deliver_payload(vcpu, x);
-		e->exception.injected = 1;
+		if (!payloads)	/* without them a pending exception reads as injected */
+			deliver_payload(vcpu, x);
+		e->exception.pending = payloads && x == &ev->exc;
+		e->exception.injected = !e->exception.pending;
+		e->exception_has_payload = x->has_payload;
+		e->exception_payload = x->has_payload ? x->payload : 0;
 		e->exception.nr = x->vector;
 		e->exception.has_error_code = x->has_error;
 		e->exception.error_code = x->error;
@@ -304,12 +310,21 @@ void vhm_get_events(struct vhm_vcpu *vcpu, struct kvm_vcpu_events *e)
 	e->nmi.masked = !!(blocked & VHM_BLOCK_NMI);
 }
 
+static bool is_pending(const struct kvm_vcpu_events *e)
+{
+	return e->flags & KVM_VCPUEVENT_VALID_PAYLOAD && e->exception.pending;
+}
+
 static bool events_valid(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 {
 	const u32 flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
-			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM;
+			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM |
+			  KVM_VCPUEVENT_VALID_PAYLOAD;
 
-	if (e->exception.injected && (e->exception.nr > 31 || e->exception.nr == X86_TRAP_NMI))
+	if (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD && !READ_ONCE(vcpu->vm->payloads))
+		return false;
+	if ((e->exception.injected || is_pending(e)) &&
+	    (e->exception.nr > 31 || e->exception.nr == X86_TRAP_NMI))
 		return false;
 	/* no SMM: the block may be there, but nothing in it */
 	return !(e->flags & ~flags) &&
@@ -320,7 +335,7 @@ static bool events_valid(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 /* Of the three kinds that may be under way only one can be: exception first. */
 static struct vhm_event interrupted_of(const struct kvm_vcpu_events *e)
 {
-	if (e->exception.injected)
+	if (e->exception.injected && !is_pending(e))
 		return (struct vhm_event){ .kind = VHM_EV_EXC, .vector = e->exception.nr,
 					   .has_error = e->exception.has_error_code,
 					   .error = e->exception.error_code };
@@ -332,6 +347,21 @@ static struct vhm_event interrupted_of(const struct kvm_vcpu_events *e)
 				   .vector = e->interrupt.nr };
 }
 
+/* A payload is CR2, or the bits of DR6 that a #DB can set. */
+static struct vhm_event pending_of(const struct kvm_vcpu_events *e)
+{
+	bool db = e->exception.nr == DB_VECTOR;
+
+	if (!is_pending(e))
+		return (struct vhm_event){};
+	return (struct vhm_event){
+		.kind = VHM_EV_EXC, .vector = e->exception.nr,
+		.has_error = e->exception.has_error_code, .error = e->exception.error_code,
+		.has_payload = e->exception_has_payload && (db || e->exception.nr == PF_VECTOR),
+		.payload = db ? e->exception_payload & 0xe00f : e->exception_payload,
+	};
+}
+
 int vhm_set_events(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 {
 	struct vhm_events *ev = &vcpu->ev;
@@ -339,7 +369,7 @@ int vhm_set_events(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 
 	if (!events_valid(vcpu, e))
 		return -EINVAL;
-	ev->exc.kind = VHM_EV_NONE;
+	ev->exc = pending_of(e);
 	ev->interrupted = interrupted_of(e);
 	if (e->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
 		atomic_set(&ev->nmi_queued, 0);

@@ -24,6 +24,8 @@
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 #include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
 
 #include "cpuregs.h"
 #include "msr.h"
@@ -405,6 +407,50 @@ int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap)
 		vcpu->msrs.mcg_ctl = ~0ull;
 	for (i = 0; i < banks; i++)
 		vcpu->msrs.bank[i * VHM_BANK_REGS] = ~0ull;
+	return 0;
+}
+
+#define MCI_VAL		BIT_ULL(63)
+#define MCI_OVER	BIT_ULL(62)
+#define MCI_UC		BIT_ULL(61)
+#define MCG_MCIP	BIT_ULL(2)
+
+/*
+ * vhm_set_mce - KVM_X86_SET_MCE: the VMM reports a machine check in a bank
+ *
+ * Process context. An error that was corrected, or that no control bit lets
+ * through, raises nothing. One that was not overwrites one that was; two of a
+ * kind overflow. #MC while another is being handled, or with CR4.MCE clear,
+ * shuts down. -EINVAL: no such bank, nothing valid in it. Intel SDM vol. 3,
+ * "Machine-Check Architecture", overwrite rules.
+ */
+int vhm_set_mce(struct vhm_vcpu *vcpu, const struct kvm_x86_mce *m)
+{
+	struct vhm_msrs *msrs = &vcpu->msrs;
+	u64 *bank = msrs->bank + m->bank * VHM_BANK_REGS;
+	bool uc = m->status & MCI_UC;
+
+	if (m->bank >= (msrs->mcg_cap & 0xff) || !(m->status & MCI_VAL))
+		return -EINVAL;
+	if (uc && ((msrs->mcg_cap & MCG_CTL_P_BIT && ~msrs->mcg_ctl) || ~bank[0]))
+		return 0;
+	if (uc && (msrs->mcg_status & MCG_MCIP ||
+		   !(vhm_st(vcpu, VHM_ST_CR)->cr4 & X86_CR4_MCE))) {
+		vcpu->ev.triple_fault = true;
+		vhm_request(vcpu, VHM_REQ_EVENT);
+		return 0;
+	}
+	if (!uc && bank[1] & MCI_VAL && bank[1] & MCI_UC) {
+		bank[1] |= MCI_OVER;
+		return 0;
+	}
+	bank[1] = m->status | (bank[1] & MCI_VAL ? MCI_OVER : 0);
+	bank[2] = m->addr;
+	bank[3] = m->misc;
+	if (uc) {
+		msrs->mcg_status = m->mcg_status;
+		vhm_raise(vcpu, X86_TRAP_MC);
+	}
 	return 0;
 }
 

@@ -213,6 +213,7 @@ static int locked_ioctl(struct vhm_vcpu *vcpu, unsigned int cmd, unsigned long a
 	VHM_ROW(KVM_TRANSLATE, struct kvm_translation, translate(vcpu, a));
 	VHM_ROW(KVM_ENABLE_CAP, struct kvm_enable_cap, r = enable_cap(vcpu, a));
 	VHM_ROW(KVM_X86_SETUP_MCE, u64, r = vhm_setup_mce(vcpu, *a));
+	VHM_ROW(KVM_X86_SET_MCE, struct kvm_x86_mce, r = vhm_set_mce(vcpu, a));
 	VHM_ROW_RAW(KVM_SET_CPUID2, r = vhm_set_cpuid2(vcpu, u));
 	VHM_ROW_RAW(KVM_GET_CPUID2, r = vhm_get_cpuid2(vcpu, u));
 	VHM_ROW_RAW(KVM_GET_MSRS, r = vhm_get_or_set_msrs(vcpu, u, false));

@@ -347,6 +347,7 @@ struct vhm_vm {
 	struct vhm_coalesced *coalesced;	/* [c] coalesced.c */
 	u64 bsp_id;		/* [v] */
 	u64 identity_gfn;	/* [v] to set, before there are vCPUs; where identity_pa appears */
+	bool payloads;		/* [v] to change: KVM_CAP_EXCEPTION_PAYLOAD */
 	/* what KVM_ENABLE_CAP set: reasons for MSR exits; exits that are off, [c] from the first vCPU */
 	u32 msr_exits, exits_off;	/* [v] to change */
 	struct vhm_msr_filter __rcu *msr_filter;	/* srcu or a section; [v] to change */
@@ -595,6 +596,7 @@ int vhm_msr_list(struct kvm_msr_list __user *u, bool feature);
 /* KVM_X86_GET_MCE_CAP_SUPPORTED: MCG_CTL is there, software error recovery */
 #define VHM_MCE_CAP	(BIT_ULL(8) | BIT_ULL(24) | VHM_MCE_BANKS)
 int vhm_setup_mce(struct vhm_vcpu *vcpu, u64 mcg_cap);	/* -EINVAL */
+int vhm_set_mce(struct vhm_vcpu *vcpu, const struct kvm_x86_mce *m);	/* -EINVAL */
 
 /* ---- msr_filter.c --------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
  * reader has the old array, and only then drops the second-level entries: nobody
  * can install one from the old slot any more.
  */
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -103,6 +104,9 @@ static int change_slot(struct vhm_vm *vm, u32 id, const struct vhm_memslot *old,
 	/* when logging ends, large leaves may come back */
 	if (new && old->gfn == new->gfn && new->dirty_bitmap)
 		op = VHM_PT_PROTECT;
+	/* every page is logged as dirty: it is protected when its bit is cleared */
+	if (op == VHM_PT_PROTECT && vm->mem.manual_log & KVM_DIRTY_LOG_INITIALLY_SET)
+		end = old->gfn;
 	for (gfn = old->gfn; gfn < end; gfn = next) {
 		next = min(end, (gfn | (ZAP_CHUNK - 1)) + 1);
 		vhm_flush_range(vm, op, gfn, next);
@@ -163,6 +167,8 @@ static int set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_regio
 			kvcalloc(BITS_TO_LONGS(new.npages), sizeof(long), GFP_KERNEL_ACCOUNT);
 		if (!new.dirty_bitmap)
 			return -ENOMEM;
+		if (!old.dirty_bitmap && vm->mem.manual_log & KVM_DIRTY_LOG_INITIALLY_SET)
+			bitmap_set(new.dirty_bitmap, 0, new.npages);
 	}
 	ret = change_slot(vm, r->slot, &old, &new);
 	if (ret && new.dirty_bitmap != old.dirty_bitmap)
@@ -176,34 +182,67 @@ int vhm_mem_set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_regi
 	return region_ok(r) ? set_region(vm, r) : -EINVAL;
 }
 
+int vhm_mem_manual_log(struct vhm_vm *vm, u64 how)
+{
+	if (how & ~(u64)VHM_MANUAL_LOG || how == KVM_DIRTY_LOG_INITIALLY_SET)
+		return -EINVAL;
+	guard(mutex)(&vm->mem.slots_lock);
+	vm->mem.manual_log = how;
+	return 0;
+}
+
 /* ---- dirty log ----------------------------------------------------------------- */
 
 /*
- * Take the bitmap page by page and write-protect what it names. A frame is logged
- * after the entry that lets the guest write to it was made, and the bits are taken
- * before entries are protected: a write is in this log or in the next. One flush at
- * the end, before userspace looks at the memory.
+ * KVM_GET_DIRTY_LOG takes the bits and protects what they name; with manual
+ * protection it only shows them, and KVM_CLEAR_DIRTY_LOG takes those it is given.
  */
-static int dirty_log(struct vhm_vm *vm, const struct vhm_memslot *slot, void __user *to)
+enum log_op { LOG_TAKE, LOG_SHOW, LOG_CLEAR };
+
+/* What is to be protected, or shown, of a word of the bitmap. */
+static unsigned long log_word(enum log_op op, unsigned long *word, unsigned long asked)
 {
-	unsigned long words = BITS_TO_LONGS(slot->npages), w, n, i, b, e;
-	unsigned long *buf = (void *)__get_free_page(GFP_KERNEL), *map = slot->dirty_bitmap;
+	if (op == LOG_CLEAR)
+		return asked ? atomic_long_fetch_andnot(asked, (atomic_long_t *)word) & asked : 0;
+	return op == LOG_SHOW || !READ_ONCE(*word) ? READ_ONCE(*word) : xchg(word, 0);
+}
+
+/*
+ * The bitmap from page first on, page by page. A frame is logged after the entry
+ * that lets the guest write to it was made, and the bits are taken before entries
+ * are protected: a write is in this log or in the next. One flush at the end,
+ * before userspace looks at the memory.
+ */
+static int dirty_log(struct vhm_vm *vm, const struct vhm_memslot *slot, enum log_op op, u64 first,
+		     u64 npages, void __user *user)
+{
+	unsigned long words = BITS_TO_LONGS(npages), w, n, i, b, e;
+	unsigned long *buf = (void *)__get_free_page(GFP_KERNEL);
+	unsigned long *map = slot->dirty_bitmap + first / BITS_PER_LONG;
 	bool hit = false;
 	int r = 0;
 
 	if (!buf)
 		return -ENOMEM;
 	for (w = 0; w < words && !r; w += n) {
-		u64 base = slot->gfn + w * BITS_PER_LONG;
+		u64 base = slot->gfn + first + w * BITS_PER_LONG;
+		void __user *u = user + w * sizeof(long);
 
 		n = min(words - w, PAGE_SIZE / sizeof(long));
+		if (op == LOG_CLEAR && copy_from_user(buf, u, n * sizeof(long))) {
+			r = -EFAULT;
+			break;
+		}
 		for (i = 0; i < n; i++)
-			buf[i] = READ_ONCE(map[w + i]) ? xchg(&map[w + i], 0) : 0;
-		write_lock(&vm->mem.lock);
-		for_each_set_bitrange(b, e, buf, n * BITS_PER_LONG)
-			hit |= vhm_pt_range(&vm->mem, VHM_PT_PROTECT, base + b, base + e, NULL);
-		write_unlock(&vm->mem.lock);
-		if (copy_to_user(to + w * sizeof(long), buf, n * sizeof(long)))
+			buf[i] = log_word(op, &map[w + i], buf[i]);
+		if (op != LOG_SHOW) {
+			write_lock(&vm->mem.lock);
+			for_each_set_bitrange(b, e, buf, n * BITS_PER_LONG)
+				hit |= vhm_pt_range(&vm->mem, VHM_PT_PROTECT, base + b, base + e,
+						    NULL);
+			write_unlock(&vm->mem.lock);
+		}
+		if (op != LOG_CLEAR && copy_to_user(u, buf, n * sizeof(long)))
 			r = -EFAULT;
 		cond_resched();
 	}
@@ -221,5 +260,27 @@ int vhm_mem_dirty_log(struct vhm_vm *vm, struct kvm_dirty_log *log)
 		return -EINVAL;
 	guard(mutex)(&vm->mem.slots_lock);
 	slot = slot_by_id(slots_of(vm), log->slot);
-	return slot && slot->dirty_bitmap ? dirty_log(vm, slot, log->dirty_bitmap) : -ENOENT;
+	if (!slot || !slot->dirty_bitmap)
+		return -ENOENT;
+	return dirty_log(vm, slot, vm->mem.manual_log ? LOG_SHOW : LOG_TAKE, 0,
+			 slot->npages, log->dirty_bitmap);
+}
+
+int vhm_mem_clear_dirty_log(struct vhm_vm *vm, struct kvm_clear_dirty_log *log)
+{
+	const struct vhm_memslot *slot;
+	u64 left;
+
+	if (log->slot >= VHM_MAX_SLOTS || log->first_page % 64)
+		return -EINVAL;
+	guard(mutex)(&vm->mem.slots_lock);
+	slot = slot_by_id(slots_of(vm), log->slot);
+	if (!slot || !slot->dirty_bitmap)
+		return -ENOENT;
+	left = slot->npages - log->first_page;
+	/* whole words, but at the end of the slot */
+	if (log->first_page > slot->npages || log->num_pages > left ||
+	    (log->num_pages < left && log->num_pages % 64))
+		return -EINVAL;
+	return dirty_log(vm, slot, LOG_CLEAR, log->first_page, log->num_pages, log->dirty_bitmap);
 }

@@ -44,6 +44,7 @@ struct vhm_slots {
 struct vhm_mem {
 	struct mutex slots_lock;	/* serialises slot changes and dirty log */
 	struct vhm_slots __rcu *slots;
+	u32 manual_log;			/* under slots_lock: KVM_DIRTY_LOG_* that the VMM chose */
 	rwlock_t lock;			/* tables: read to install a leaf, write to remove */
 	u64 root_pa;			/* constant: one root per VM with nested paging */
 	const struct vhm_pte_fmt *fmt;	/* constant */
@@ -104,6 +105,17 @@ int vhm_mem_set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_regi
  * slot number, -ENOENT no such slot or not logging, -EFAULT, -ENOMEM.
  */
 int vhm_mem_dirty_log(struct vhm_vm *vm, struct kvm_dirty_log *log);
+
+/** vhm_mem_manual_log: KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2. Process. -EINVAL. */
+#define VHM_MANUAL_LOG	(KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET)
+int vhm_mem_manual_log(struct vhm_vm *vm, u64 how);
+
+/**
+ * vhm_mem_clear_dirty_log: KVM_CLEAR_DIRTY_LOG: protect and take the bits that the
+ * VMM names. Process. -EINVAL slot number, pages beyond the slot or no whole words;
+ * -ENOENT no such slot or not logging; -ENOMEM; -EFAULT: some may have been cleared.
+ */
+int vhm_mem_clear_dirty_log(struct vhm_vm *vm, struct kvm_clear_dirty_log *log);
 
 /**
  * vhm_mmu_fault: second-level fault with interrupts on, srcu held. VHM_RESUME
