@@ -89,6 +89,13 @@ void vhm_raise_db(struct vhm_vcpu *vcpu, u64 dr6)
 					.has_payload = true, .payload = dr6 });
 }
 
+void vhm_raise_bp(struct vhm_vcpu *vcpu)
+{
+	vcpu->ev.exc = (struct vhm_event){ .kind = VHM_EV_SOFT_EXC, .vector = BP_VECTOR,
+					   .insn_len = 1 };
+	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+}
+
 /* CR2 or DR6 change when the exception is delivered, not when it is raised. */
 static void deliver_payload(struct vhm_vcpu *vcpu, struct vhm_event *e)
 {
@@ -259,9 +266,13 @@ int vhm_events_prepare(struct vhm_vcpu *vcpu)
 	if (vcpu->lapic)
 		sync_tpr(vcpu);
 	taken = inject_first(vcpu);
-	blocked = vhm_ops->blocked(vcpu);
-	windows = inject_nmi(vcpu, blocked, &taken);
-	windows |= inject_irq(vcpu, blocked, taken);
+	windows = 0;
+	/* a debugger may want to step over code without ending up in a handler */
+	if (likely(!(vcpu->guest_debug & KVM_GUESTDBG_BLOCKIRQ))) {
+		blocked = vhm_ops->blocked(vcpu);
+		windows = inject_nmi(vcpu, blocked, &taken);
+		windows |= inject_irq(vcpu, blocked, taken);
+	}
 	/* what keeps an NMI out may be another thing by now */
 	if (windows != vcpu->ev.windows || windows & VHM_WINDOW_NMI) {
 		vcpu->ev.windows = windows;

@@ -351,9 +351,7 @@ static int do_bp(struct vhm_vcpu *vcpu)
 {
 	if (vcpu->guest_debug & KVM_GUESTDBG_USE_SW_BP)
 		return vhm_debug_exit(vcpu, BP_VECTOR, 0);
-	vcpu->ev.exc = (struct vhm_event){ .kind = VHM_EV_SOFT_EXC, .vector = BP_VECTOR,
-					   .insn_len = 1 };
-	set_bit(VHM_REQ_EVENT, &vcpu->requests);
+	vhm_raise_bp(vcpu);
 	return VHM_RESUME;
 }
 

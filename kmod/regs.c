@@ -36,7 +36,7 @@
 #define DR7_ENABLES	0xffull
 
 #define DEBUG_STEPS	(KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP)
-#define DEBUG_KNOWN	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP | DEBUG_STEPS)
+#define DEBUG_INJECTS	(KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP)
 
 /* ---- reset --------------------------------------------------------------- */
 
@@ -545,23 +545,33 @@ int vhm_set_debugregs(struct vhm_vcpu *vcpu, const struct kvm_debugregs *d)
 /*
  * vhm_set_guest_debug - KVM_SET_GUEST_DEBUG
  *
- * Process context. -EINVAL for a control bit that is not served. Without
- * KVM_GUESTDBG_ENABLE all of it is off.
+ * Process context. -EINVAL for a control bit that is not served; -EBUSY when an
+ * exception is to be injected and one waits already. Without KVM_GUESTDBG_ENABLE
+ * all of it is off, but an exception is injected all the same: a breakpoint that
+ * was the guest's own and not the debugger's.
  */
 int vhm_set_guest_debug(struct vhm_vcpu *vcpu, const struct kvm_guest_debug *d)
 {
-	if (d->control & ~DEBUG_KNOWN)
+	if (d->control & ~VHM_GUEST_DEBUG)
 		return -EINVAL;
+	if (d->control & DEBUG_INJECTS && vcpu->ev.exc.kind)
+		return -EBUSY;
 	if (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP)
 		vcpu->rflags &= ~(u64)X86_EFLAGS_TF;
 	/* the guest's own DR7 is in the control block only while the VMM's is not */
 	vhm_st(vcpu, VHM_ST_DR);
-	vcpu->guest_debug = d->control & KVM_GUESTDBG_ENABLE ? d->control : 0;
+	vcpu->guest_debug = d->control & KVM_GUESTDBG_ENABLE ? d->control & ~DEBUG_INJECTS : 0;
 	if (vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP) {
 		memcpy(vcpu->guest_debug_dr, d->arch.debugreg, sizeof(vcpu->guest_debug_dr));
 		vcpu->guest_debug_dr7 = ((u32)d->arch.debugreg[7] & DR7_SETTABLE & ~DR7_GD) |
 					DR7_FIXED;
 	}
 	vhm_dr_update(vcpu);
+	if (d->control & KVM_GUESTDBG_INJECT_DB)
+		vhm_raise(vcpu, DB_VECTOR);
+	else if (d->control & KVM_GUESTDBG_INJECT_BP)
+		vhm_raise_bp(vcpu);
+	/* what KVM_GUESTDBG_BLOCKIRQ held back may go in, or not any more */
+	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return 0;
 }

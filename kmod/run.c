@@ -215,6 +215,7 @@ static int prepare(struct vhm_vcpu *vcpu)
 	if (unlikely(vcpu->run->request_interrupt_window) && vhm_user_pic(vcpu) &&
 	    user_irq_fits(vcpu)) {
 		vcpu->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+		vcpu->stats.request_irq_exits++;
 		return VHM_USER;
 	}
 	while (unlikely(READ_ONCE(vcpu->requests) & VHM_SLOW_REQUESTS ||

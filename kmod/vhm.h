@@ -509,6 +509,8 @@ void vhm_raise_error(struct vhm_vcpu *vcpu, u8 vector, u32 error);
 void vhm_raise_pf(struct vhm_vcpu *vcpu, u64 cr2, u32 error);
 /** vhm_raise_db: #DB; dr6 are the condition bits to set. */
 void vhm_raise_db(struct vhm_vcpu *vcpu, u64 dr6);
+/** vhm_raise_bp: the INT3 that rip stands on is the guest's own. */
+void vhm_raise_bp(struct vhm_vcpu *vcpu);
 /**
  * vhm_events_prepare: choose what the next entry delivers, or which window to
  * open. Section. VHM_RESUME, or VHM_SLOW (shutdown).
@@ -533,6 +535,10 @@ void vhm_get_sregs2(struct vhm_vcpu *vcpu, struct kvm_sregs2 *s);
 int vhm_set_sregs2(struct vhm_vcpu *vcpu, const struct kvm_sregs2 *s);	/* -EINVAL */
 void vhm_get_debugregs(struct vhm_vcpu *vcpu, struct kvm_debugregs *d);
 int vhm_set_debugregs(struct vhm_vcpu *vcpu, const struct kvm_debugregs *d);
+/* the control bits that it serves: KVM_CAP_SET_GUEST_DEBUG2 */
+#define VHM_GUEST_DEBUG	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | \
+			 KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_INJECT_DB |		\
+			 KVM_GUESTDBG_INJECT_BP | KVM_GUESTDBG_BLOCKIRQ)
 int vhm_set_guest_debug(struct vhm_vcpu *vcpu, const struct kvm_guest_debug *d);
 /* Guest-side register writes, with the architectural checks: 0, or 1 for #GP. */
 int vhm_set_cr0(struct vhm_vcpu *vcpu, u64 val);

@@ -147,3 +147,68 @@ TEST(off_again)
 	set_debug(vcpu, 0, 0, 0);
 	vcpu_until_done(vcpu);
 }
+
+/* ---- injected by the debugger, or held back by it ------------------------------ */
+
+static void tell_rip(struct guest_frame *f)
+{
+	guest_sync(f->rip);
+}
+
+static struct vcpu *at_steps_with(uint8_t vector)
+{
+	struct vcpu *vcpu = at_steps();
+
+	IN_GUEST(vcpu->vm, guest_handlers[vector]) = tell_rip;
+	return vcpu;
+}
+
+/* The INT3 that the debugger stopped at was the guest's own. */
+TEST(inject_breakpoint)
+{
+	struct vcpu *vcpu = at_steps_with(VEC_BP);
+
+	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP, 0, 0);
+	do
+		vcpu_expect(vcpu, KVM_EXIT_DEBUG);
+	while (vcpu->run->debug.arch.pc != (uintptr_t)debug_int3);
+	set_debug(vcpu, KVM_GUESTDBG_INJECT_BP, 0, 0);
+	CHECK_EQ(vcpu_until_sync(vcpu), (uintptr_t)debug_int3 + 1);
+}
+
+TEST(inject_debug)
+{
+	struct vcpu *vcpu = at_steps_with(VEC_DB);
+	struct kvm_guest_debug d = { .control = KVM_GUESTDBG_INJECT_BP };
+
+	set_debug(vcpu, KVM_GUESTDBG_INJECT_DB, 0, 0);
+	/* One at a time. */
+	CHECK_ERRNO(IOCTL(vcpu->fd, KVM_SET_GUEST_DEBUG, &d), EBUSY);
+	CHECK_EQ(vcpu_until_sync(vcpu), (uintptr_t)debug_steps);
+}
+
+/* A step does not end in a handler, and nothing is lost. */
+TEST(block_interrupts)
+{
+	struct vcpu *vcpu;
+
+	need_cap(KVM_CAP_SET_GUEST_DEBUG2, "SET_GUEST_DEBUG2");
+	vcpu = at_steps_with(VEC_NMI);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	set_debug(vcpu, KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |
+		  KVM_GUESTDBG_BLOCKIRQ, 0, 0);
+	expect_debug(vcpu, debug_after_nop, VEC_DB);
+	expect_debug(vcpu, debug_after_inc, VEC_DB);
+	set_debug(vcpu, 0, 0, 0);
+	CHECK_EQ(vcpu_until_sync(vcpu), (uintptr_t)debug_after_inc);
+}
+
+TEST(unknown_control)
+{
+	struct vcpu *vcpu = vcpu_new(vm_bare(), 0);
+	struct kvm_guest_debug d = { .control = 1u << 30 };
+
+	if (on_stock_kvm())
+		SKIP("KVM 6.1 ignores bits that it does not know");
+	CHECK_ERRNO(IOCTL(vcpu->fd, KVM_SET_GUEST_DEBUG, &d), EINVAL);
+}
