@@ -98,19 +98,21 @@ static void count_nmi(struct guest_frame *f)
 	got_nmi++;
 }
 
-static void start(void)
+/* The senders begin when the host hears of it: all is in place by then. */
+static void start(guest_handler irq0, guest_handler nmi)
 {
 	for (int i = 0; i < SENDERS; i++)
 		guest_handlers[VEC(i)] = count_irq;
+	guest_handlers[VEC(0)] = irq0;
 	guest_handlers[VEC_FINISH] = count_irq;
-	guest_handlers[VEC_NMI] = count_nmi;
+	guest_handlers[VEC_NMI] = nmi;
 	apic_write(APIC_SVR, APIC_SVR_ENABLE | 0xff);
 	guest_sync(1);
 }
 
 static void idle_guest(void)
 {
-	start();
+	start(count_irq, count_nmi);
 	while (!finish)
 		asm volatile("sti; hlt; cli" : : : "memory");
 }
@@ -134,9 +136,7 @@ static void unmask_nmi(struct guest_frame *f)
 static void priority_guest(void)
 {
 	apic_write(APIC_TPR, 0x60);
-	start();
-	guest_handlers[VEC(0)] = mask_irq;
-	guest_handlers[VEC_NMI] = unmask_nmi;
+	start(mask_irq, unmask_nmi);
 	while (!finish)
 		asm volatile("sti; hlt; cli" : : : "memory");
 }
