@@ -45,6 +45,8 @@ help:
 	@echo 'make check-long the same with the long stress tests'
 	@echo 'make check-kernels  build for the kernels of Debian 12, 13 and sid, each with'
 	@echo '                its compiler, and run the selftests on each (2 GB in ~/.cache/hv)'
+	@echo 'make check-clients   boot Debian in QEMU on hv, all machines and irqchips'
+	@echo '                (BOOTS=PATTERN: those whose names match, as microvm or split-4)'
 	@echo 'make lint       static checks alone'
 	@echo 'make bench      instructions per exit, hv beside KVM'
 	@echo 'make install    install the VMM, the DKMS source, udev and modprobe rules'
@@ -88,6 +90,10 @@ check-kernels: needs-build
 	@$(MAKE) --no-print-directory $(J) -C selftests >/dev/null
 	@tools/check-kernels
 
+check-clients: needs-host modules
+	@tools/need qemu-system-x86
+	@KVER=$(KVER) tools/check-clients $(BOOTS)
+
 lint: needs-check
 	@KVER=$(KVER) tools/lint/run
 
@@ -104,4 +110,4 @@ clean:
 	@! kver=$$(tools/kver 2>/dev/null) || $(MAKE) --no-print-directory -C /lib/modules/$$kver/build M=$(CURDIR) clean
 
 .PHONY: all help needs-build needs-host needs-check needs-bench modules userspace
-.PHONY: demo can-run-host check check-long check-kernels lint bench install clean
+.PHONY: demo can-run-host check check-long check-kernels check-clients lint bench install clean
