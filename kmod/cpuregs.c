@@ -31,7 +31,11 @@ void vhm_machine_check(void)
 {
 	struct pt_regs regs = { .cs = 3, .flags = X86_EFLAGS_IF };
 
-	do_machine_check(&regs);
+	/* Debian's 6.1 for clouds is without a handler */
+	if (IS_ENABLED(CONFIG_X86_MCE))
+		do_machine_check(&regs);
+	else
+		pr_emerg_ratelimited("hv: machine check in a guest, and this kernel has no handler\n");
 }
 
 /* ---- debug registers ------------------------------------------------------- */
