@@ -29,6 +29,7 @@ struct vhm_pte_fmt;
 struct vhm_caps {
 	u8 maxphyaddr;		/* host physical address width */
 	u8 max_page_level;	/* largest second-level leaf: 1 4K, 2 2M, 3 1G */
+	bool exec_4k_only;	/* executable second-level leaves must be of 4 KiB */
 	u64 efer;		/* EFER bits a guest may set */
 	u64 cr4;		/* CR4 bits a guest may set */
 	u64 xcr0;		/* XCR0 bits a guest may set (0: no XSAVE) */

@@ -100,3 +100,39 @@ TEST(slot_ends_inside)
 	memset(vcpu->run->mmio.data, 0x11, 8);
 	CHECK_EQ(vcpu_until_sync(vcpu), 0x11111111);
 }
+
+/* Code in huge pages that were first used as data, and data beside the code. */
+static void code_guest(void)
+{
+	volatile uint64_t *area = (void *)AREA;
+	uint64_t v = 0;
+
+	for (uint64_t i = 0; i < SIZE / PAGE; i++)
+		v += area[i * PAGE / 8 + 64];
+	GUEST_EQ(v, 0);
+	for (int round = 0; round < 3; round++) {
+		for (uint64_t i = 5; i < SIZE / PAGE; i += 100) {
+			v = ((uint64_t (*)(uint64_t))(AREA + i * PAGE))(v);
+			area[i * PAGE / 8 + 64] = v;
+			area[(i + 1) * PAGE / 8 + 64] = v;
+		}
+	}
+	guest_sync(v);
+}
+
+TEST(code_among_data)
+{
+	static const uint8_t code[] = { 0x48, 0x8d, 0x47, 0x01, 0xc3 };	/* lea 1(%rdi), %rax; ret */
+	uint8_t *area = huge_area();
+	struct vcpu *vcpu = guest64(code_guest);
+	uint64_t n = 0, last = 0;
+
+	memset(area, 0, SIZE);
+	for (uint64_t i = 5; i < SIZE / PAGE; i += 100, n++) {
+		memcpy(area + i * PAGE, code, sizeof(code));
+		last = i;
+	}
+	CHECK_OK(vm_slot(vcpu->vm, 1, 0, AREA, SIZE, area));
+	CHECK_EQ(vcpu_until_sync(vcpu), 3 * n);
+	CHECK_EQ(((uint64_t *)(area + last * PAGE))[64], 3 * n);
+}

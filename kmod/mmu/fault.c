@@ -11,6 +11,9 @@
  * An entry is writable only when the VMM's own entry was found writable, so
  * copy on write, write-notify and the zero page keep working. A logged slot
  * gets writable entries only on write faults, at 4 KiB.
+ *
+ * Where vhm_caps.exec_4k_only, a large entry is not executable, and the first fetch
+ * through one has it replaced by 4 KiB entries.
  */
 #include <linux/mm.h>
 #include <linux/pfn.h>
@@ -142,6 +145,11 @@ int vhm_mmu_fault(struct vhm_vcpu *vcpu, const struct vhm_fault *f)
 	if (r)
 		return r == -EHWPOISON || r == -EAGAIN ? VHM_RESUME : r;
 	leaf.level = best_level(vm, slot, gfn, hva, page);
+	if (unlikely(vhm_caps.exec_4k_only && leaf.level > 1)) {
+		leaf.exec = f->access & VHM_ACC_EXEC;
+		if (leaf.exec)
+			leaf.level = 1;
+	}
 	r = map_backing(vcpu, slot, &leaf, hva, seq);
 	if (page) {
 		/* the guest writes without the host seeing it */

@@ -89,6 +89,8 @@ static int meet_leaf(const struct vhm_pte_fmt *fmt, u64 *e, u64 old, int level,
 	if ((old & fmt->pa) >> PAGE_SHIFT != (l->pfn & ~mask) ||
 	    ((l->gfn ^ l->pfn) & mask))
 		return -EEXIST;
+	if (l->exec && (old & (fmt->exec | fmt->noexec)) != fmt->exec)
+		return -EEXIST;
 	if (l->write && !(old & fmt->write)) {
 		if (level > l->level)
 			return -EEXIST;

@@ -544,6 +544,8 @@ static int vmx_setup(void)
 
 	vmx_setup_caps();
 	setup_l1d_flush();
+	/* a guest could stop the host's CPU by changing the size of a page it executes */
+	vhm_caps.exec_4k_only = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 	r = vmx_bitmap_alloc() ?: vmx_identity_alloc();
 	for_each_possible_cpu(cpu) {
 		struct page *page = alloc_pages_node(cpu_to_node(cpu), GFP_KERNEL | __GFP_ZERO, 0);
