@@ -315,6 +315,10 @@ void vhm_get_events(struct vhm_vcpu *vcpu, struct kvm_vcpu_events *e)
 	}
 	e->interrupt.shadow = (blocked & VHM_BLOCK_SHADOW_STI ? KVM_X86_SHADOW_INT_STI : 0) |
 			      (blocked & VHM_BLOCK_SHADOW_SS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
+	if (READ_ONCE(vcpu->vm->triple_faults)) {
+		e->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+		e->triple_fault.pending = ev->triple_fault;
+	}
 	fold_nmis(ev, blocked);
 	e->nmi.injected = in == VHM_EV_NMI;
 	e->nmi.pending = ev->nmi_pending;
@@ -330,9 +334,10 @@ static bool events_valid(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 {
 	const u32 flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR |
 			  KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM |
-			  KVM_VCPUEVENT_VALID_PAYLOAD;
+			  KVM_VCPUEVENT_VALID_PAYLOAD | KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
 
-	if (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD && !READ_ONCE(vcpu->vm->payloads))
+	if ((e->flags & KVM_VCPUEVENT_VALID_PAYLOAD && !READ_ONCE(vcpu->vm->payloads)) ||
+	    (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT && !READ_ONCE(vcpu->vm->triple_faults)))
 		return false;
 	if ((e->exception.injected || is_pending(e)) &&
 	    (e->exception.nr > 31 || e->exception.nr == X86_TRAP_NMI))
@@ -398,6 +403,8 @@ int vhm_set_events(struct vhm_vcpu *vcpu, const struct kvm_vcpu_events *e)
 	vhm_ops->set_blocked(vcpu, blocked);
 	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
 		ev->sipi_vector = e->sipi_vector;
+	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		ev->triple_fault = e->triple_fault.pending;
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return 0;
 }

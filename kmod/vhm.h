@@ -348,6 +348,7 @@ struct vhm_vm {
 	u64 bsp_id;		/* [v] */
 	u64 identity_gfn;	/* [v] to set, before there are vCPUs; where identity_pa appears */
 	bool payloads;		/* [v] to change: KVM_CAP_EXCEPTION_PAYLOAD */
+	bool triple_faults;	/* [v] to change: KVM_CAP_X86_TRIPLE_FAULT_EVENT */
 	/* what KVM_ENABLE_CAP set: reasons for MSR exits; exits that are off, [c] from the first vCPU */
 	u32 msr_exits, exits_off;	/* [v] to change */
 	struct vhm_msr_filter __rcu *msr_filter;	/* srcu or a section; [v] to change */

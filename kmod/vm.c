@@ -125,6 +125,9 @@ static int enable_cap(struct vhm_vm *vm, const struct kvm_enable_cap *c)
 			return -EINVAL;
 		vm->exits_off |= val;
 		return 0;
+	case KVM_CAP_X86_TRIPLE_FAULT_EVENT:
+		WRITE_ONCE(vm->triple_faults, val);
+		return 0;
 	case KVM_CAP_EXCEPTION_PAYLOAD:
 		WRITE_ONCE(vm->payloads, val);
 		return 0;
