@@ -168,10 +168,19 @@ static int do_cpuid(struct vhm_vcpu *vcpu)
 	return VHM_RESUME;
 }
 
-/* INVD, WBINVD, PAUSE, MONITOR and MWAIT do nothing here. */
+/* INVD, WBINVD, MONITOR and MWAIT do nothing here. */
 static int do_nothing(struct vhm_vcpu *vcpu)
 {
 	return skip_insn(vcpu) ? VHM_RESUME : no_length(vcpu);
+}
+
+/* It has spun for long, for another vCPU perhaps. */
+static int do_pause(struct vhm_vcpu *vcpu)
+{
+	int r = do_nothing(vcpu);
+
+	vhm_spin(vcpu);
+	return r;
 }
 
 static int do_hlt(struct vhm_vcpu *vcpu)
@@ -410,8 +419,7 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_HYPERCALL] = { do_hypercall, do_hypercall },
 	[VHM_X_RDPMC] = { do_gp, do_gp },
 	[VHM_X_XSETBV] = { leave, do_xsetbv },
-	/* it has spun for long, for another vCPU perhaps: let the scheduler look */
-	[VHM_X_PAUSE] = { leave, do_nothing },
+	[VHM_X_PAUSE] = { leave, do_pause },
 	[VHM_X_INVD ... VHM_X_MWAIT] = { do_nothing, do_nothing },
 	[VHM_X_RSM ... VHM_X_UD] = { do_ud, do_ud },
 	[VHM_X_IO] = { vhm_io_fast, vhm_emulate },

@@ -296,6 +296,7 @@ struct vhm_vcpu {
 	int last_cpu;		/* [o] where it ran last, -1 never */
 	struct mutex mutex;	/* every vCPU ioctl */
 	struct rcuwait wait;	/* a halted vCPU sleeps here */
+	u32 poll_ns;		/* [o] how long it polls before it sleeps (halt.c) */
 	struct task_struct *task;	/* [o], read under RCU: who is in KVM_RUN, or NULL */
 	u32 mp_state;		/* [m] KVM_MP_STATE_* */
 	u8 eoi_vector;		/* [o] for VHM_REQ_IOAPIC_EOI */
@@ -353,6 +354,9 @@ struct vhm_vm {
 	u32 msr_exits, exits_off;	/* [v] to change */
 	struct vhm_msr_filter __rcu *msr_filter;	/* srcu or a section; [v] to change */
 	bool msr_exit_all;	/* the filter denies an MSR that the hardware could serve; [v] to change */
+	u32 halt_poll_ns;	/* [v] to change: KVM_CAP_HALT_POLL, */
+	bool halt_poll_set;	/* [v] if it was given */
+	int last_boosted;	/* a hint: place of the vCPU that was yielded to last */
 	/* paravirtual clock (clock.c) */
 	raw_spinlock_t clock_lock;	/* leaf lock of what follows */
 	s64 clock_offset;	/* guest clock minus host boot clock, ns */
@@ -478,8 +482,11 @@ void vhm_kill(struct vhm_vm *vm);
 int vhm_halt(struct vhm_vcpu *vcpu);
 /** vhm_may_yield_to: is its thread in KVM_RUN, awake and not in the guest? A hint. Any. */
 bool vhm_may_yield_to(struct vhm_vcpu *to);
-/** vhm_yield_to: give this CPU to another vCPU's thread if that waits for one. Process. */
-void vhm_yield_to(struct vhm_vcpu *vcpu, struct vhm_vcpu *to);
+/** vhm_yield_to: give this CPU to another vCPU's thread. False: it waits for none. Process. */
+bool vhm_yield_to(struct vhm_vcpu *vcpu, struct vhm_vcpu *to);
+/** vhm_spin: the guest spins: make way for a vCPU that may end it. Process. */
+void vhm_spin(struct vhm_vcpu *vcpu);
+int vhm_set_halt_poll(struct vhm_vm *vm, u64 ns);	/* -EINVAL; vm->lock held */
 
 /* ---- exit.c: what happens at an exit ------------------------------------ */
 

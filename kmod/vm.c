@@ -113,6 +113,8 @@ static int enable_cap(struct vhm_vm *vm, const struct kvm_enable_cap *c)
 	switch (c->cap) {
 	case KVM_CAP_SPLIT_IRQCHIP:
 		return vhm_split_irqchip(vm, val);
+	case KVM_CAP_HALT_POLL:
+		return vhm_set_halt_poll(vm, val);
 	case KVM_CAP_X2APIC_API:
 		return vhm_x2apic_api(vm, val);
 	case KVM_CAP_X86_USER_SPACE_MSR:
