@@ -52,11 +52,16 @@ static const struct row vm_rows[] = {
 	{ "remote_tlb_flush", offsetof(struct vhm_vm, remote_tlb_flush) },
 };
 
-/* A row as the file has it. */
+/* A row as the file has it: kvm_stats_desc, whose name newer kernels give a size of their own. */
 struct desc {
-	struct kvm_stats_desc d;
+	u32 flags;
+	s16 exponent;
+	u16 size;
+	u32 offset;
+	u32 bucket_size;
 	char name[NAME_SIZE];
 };
+static_assert(offsetof(struct desc, name) == offsetof(struct kvm_stats_desc, name));
 
 static u64 all_exits(const struct vhm_vcpu *vcpu)
 {
@@ -96,7 +101,7 @@ static ssize_t stats_read(struct vhm_vm *vm, const struct vhm_vcpu *vcpu, char _
 	if (vcpu)
 		scnprintf(id + r, NAME_SIZE - r, "/vcpu-%d", vcpu->id);
 	for (i = 0; i < n; i++) {
-		desc[i].d = (struct kvm_stats_desc){
+		desc[i] = (struct desc){
 			.flags = KVM_STATS_TYPE_CUMULATIVE | KVM_STATS_UNIT_NONE |
 				 KVM_STATS_BASE_POW10,
 			.size = 1, .offset = i * sizeof(u64),
