@@ -421,8 +421,8 @@ static bool single_operand(const struct vhm_insn *i)
 	return i->op < VHM_OP_PUSH || i->op > VHM_OP_OUTS;
 }
 
-/* The vCPU as the emulator wants it, but for the instruction. */
-static void describe(struct vhm_vcpu *vcpu, bool nofault)
+/* The vCPU as the emulator wants it, but for the instruction. Inline: MMIO comes by. */
+static __always_inline void describe(struct vhm_vcpu *vcpu, bool nofault)
 {
 	struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR | VHM_ST_CODE);
 	struct vhm_emul *e = &vcpu->emul;
