@@ -121,10 +121,13 @@ int vhm_set_halt_poll(struct vhm_vm *vm, u64 ns)
 bool vhm_may_yield_to(struct vhm_vcpu *to)
 {
 	struct task_struct *task;
+	bool may;
 
-	guard(rcu)();
+	rcu_read_lock();
 	task = READ_ONCE(to->task);
-	return task && task_is_running(task) && READ_ONCE(to->in_section) < 0;
+	may = task && task_is_running(task) && READ_ONCE(to->in_section) < 0;
+	rcu_read_unlock();
+	return may;
 }
 
 bool vhm_yield_to(struct vhm_vcpu *vcpu, struct vhm_vcpu *to)

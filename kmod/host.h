@@ -11,7 +11,7 @@
 #include <linux/mm_types.h>
 #include <linux/types.h>
 #include <linux/version.h>
-#if __has_include("asm/cpuid/api.h")
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
 #include <asm/cpuid/api.h>	/* cpuid_eax() and the like */
 #else
 #include <asm/processor.h>

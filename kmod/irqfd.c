@@ -83,15 +83,16 @@ static void enqueue(struct file *file, wait_queue_head_t *head, poll_table *poll
  */
 void vhm_irqfd_acked(struct vhm_vm *vm, bool ioapic, u32 pins)
 {
+	int idx = srcu_read_lock(&vm->srcu);
 	struct irqfd *f;
 
-	guard(srcu)(&vm->srcu);
 	hlist_for_each_entry_srcu(f, &vm->resamplers, resampler, srcu_read_lock_held(&vm->srcu))
 		if (vhm_irq_pins(vm->irqchip, f->gsi, ioapic) & pins)
 			vhm_irq_line(vm->irqchip, VHM_IRQ_SRC_RESAMPLE, f->gsi, false);
 	hlist_for_each_entry_srcu(f, &vm->resamplers, resampler, srcu_read_lock_held(&vm->srcu))
 		if (vhm_irq_pins(vm->irqchip, f->gsi, ioapic) & pins)
 			vhm_eventfd_signal(f->resample);
+	srcu_read_unlock(&vm->srcu, idx);
 }
 
 /* ---- life -------------------------------------------------------------------- */

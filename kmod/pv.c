@@ -70,13 +70,15 @@ void vhm_pv_begin(struct vhm_vcpu *vcpu)
 bool vhm_pv_off_cpu(struct vhm_vcpu *vcpu)
 {
 	static const u8 off = KVM_VCPU_PREEMPTED;
+	int idx;
 
 	/* with the request on, what is there is not read yet and must stay */
 	if (!steal_on(vcpu) || test_bit(VHM_REQ_PV, &vcpu->requests))
 		return false;
-	guard(srcu)(&vcpu->vm->srcu);
+	idx = srcu_read_lock(&vcpu->vm->srcu);
 	vhm_gpa_write(vcpu->vm, steal_addr(vcpu, offsetof(struct kvm_steal_time, preempted)),
 		      &off, 1);
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return true;
 }
 

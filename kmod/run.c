@@ -338,7 +338,7 @@ static int enter(struct vhm_vcpu *vcpu)
 int vhm_vcpu_run(struct vhm_vcpu *vcpu)
 {
 	sigset_t old;
-	int r;
+	int r, idx;
 
 	if (vcpu->sigset_active)
 		sigprocmask(SIG_SETMASK, &vcpu->sigset, &old);
@@ -354,8 +354,9 @@ int vhm_vcpu_run(struct vhm_vcpu *vcpu)
 	WRITE_ONCE(vcpu->task, NULL);
 	if (unlikely(vcpu->pv_eoi_armed)) {
 		/* what the VMM sees and saves is complete */
-		guard(srcu)(&vcpu->vm->srcu);
+		idx = srcu_read_lock(&vcpu->vm->srcu);
 		vhm_pv_eoi_take(vcpu, false);
+		srcu_read_unlock(&vcpu->vm->srcu, idx);
 	}
 	publish(vcpu);
 	if (vcpu->sigset_active)

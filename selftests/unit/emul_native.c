@@ -343,6 +343,9 @@ static bool build(struct test *c)
 		return false;
 	if (t->flags & STR)
 		aim_string(c);
+	/* The same of a string with 32-bit addresses and none to go. */
+	if (c->rep && c->adsize && !is_amd && !(u32)cpu.gpr[VHM_RCX])
+		return false;
 	if (t->flags & STACK)
 		cpu.gpr[VHM_RSP] = TARGET + rnd() % 256;
 	if (mach.e.insn.mem && !(t->flags & MOFFS) && !aim(c))
