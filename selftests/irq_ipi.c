@@ -102,7 +102,7 @@ static void settle(volatile uint64_t *count)
 {
 	for (unsigned int i = 0; i < CPUS; i++)
 		while (count[i] < want[i])
-			asm volatile("sti; pause; cli" : : : "memory");
+			asm volatile("sti; nop; pause; cli" : : : "memory");
 	for (unsigned int i = 0; i < CPUS; i++)
 		GUEST_EQ(count[i], want[i]);
 }
@@ -133,7 +133,7 @@ static void expect_one(uint32_t icr, uint32_t dest, unsigned int mask)
 		before += got[i];
 	send(icr | VEC, dest);
 	do {
-		asm volatile("sti; pause; cli" : : : "memory");
+		asm volatile("sti; nop; pause; cli" : : : "memory");
 		now = 0;
 		for (unsigned int i = 0; i < CPUS; i++)
 			now += got[i];

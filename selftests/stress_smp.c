@@ -107,7 +107,7 @@ static void shoot_down(uint64_t n)
 	asm volatile("invlpg (%0)" : : "r"(SHARED) : "memory");
 	apic_write(APIC_ICR, 0xc4000 | VEC_FLUSH);
 	while (acks < all)
-		asm volatile("sti; pause; cli" : : : "memory");
+		asm volatile("sti; nop; pause; cli" : : : "memory");
 }
 
 static void work(void)
@@ -121,7 +121,7 @@ static void work(void)
 	make_space(i);
 	__atomic_add_fetch(&up, 1, __ATOMIC_SEQ_CST);
 	while (up < CPUS)
-		asm volatile("sti; pause; cli" : : : "memory");
+		asm volatile("sti; nop; pause; cli" : : : "memory");
 	for (uint64_t n = 1; !finish; n++) {
 		fork_once(i, n);
 		while (turn % CPUS != i && !finish)
@@ -136,7 +136,7 @@ static void work(void)
 	apic_write(APIC_ICR, 0xc4000 | VEC_WAKE);
 	__atomic_sub_fetch(&up, 1, __ATOMIC_SEQ_CST);
 	while (up)
-		asm volatile("sti; pause; cli" : : : "memory");
+		asm volatile("sti; nop; pause; cli" : : : "memory");
 }
 
 /* ---- host -------------------------------------------------------------------------- */
