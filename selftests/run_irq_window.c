@@ -64,8 +64,9 @@ TEST(window_after_an_injection)
 	struct vcpu *vcpu = guest64(two_guest);
 
 	CHECK_EQ(vcpu_until_sync(vcpu), 1);
-	inject(vcpu, 0x50);
 	vcpu->run->request_interrupt_window = 1;
+	vcpu_expect(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
+	inject(vcpu, 0x50);
 	CHECK_EQ(vcpu_until_sync(vcpu), 0x50);
 	vcpu_expect(vcpu, KVM_EXIT_IRQ_WINDOW_OPEN);
 	vcpu->run->request_interrupt_window = 0;
