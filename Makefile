@@ -92,7 +92,7 @@ check-kernels: needs-build
 
 check-clients: needs-host modules
 	@tools/need qemu-system-x86
-	@KVER=$(KVER) tools/check-clients $(BOOTS)
+	@KVER=$(KVER) tools/check-clients '$(BOOTS)'
 
 lint: needs-check
 	@KVER=$(KVER) tools/lint/run
