@@ -15,14 +15,6 @@ static void handler(struct guest_frame *f)
 	apic_eoi();
 }
 
-static void redirect(unsigned int pin, uint32_t low)
-{
-	mmio_write(IOAPIC_BASE, 0x10 + 2 * pin + 1);
-	mmio_write(IOAPIC_BASE + 0x10, 0);
-	mmio_write(IOAPIC_BASE, 0x10 + 2 * pin);
-	mmio_write(IOAPIC_BASE + 0x10, low);
-}
-
 static uint32_t redirection(unsigned int pin)
 {
 	mmio_write(IOAPIC_BASE, 0x10 + 2 * pin);
@@ -43,7 +35,7 @@ static void on(void)
 static void edge_guest(void)
 {
 	on();
-	redirect(5, 0x51);
+	ioapic_redirect(5, 0x51);
 	guest_sync(1);
 	asm volatile("sti; nop; nop; cli");
 	GUEST_EQ(got, 1);
@@ -69,7 +61,7 @@ TEST(edge)
 static void level_guest(void)
 {
 	on();
-	redirect(10, 0x51 | LEVEL);
+	ioapic_redirect(10, 0x51 | LEVEL);
 	guest_sync(1);
 	asm volatile("sti; nop; nop");
 	while (got < 2)
@@ -95,11 +87,11 @@ TEST(level)
 static void mask_guest(void)
 {
 	on();
-	redirect(10, 0x51 | LEVEL | MASKED);
+	ioapic_redirect(10, 0x51 | LEVEL | MASKED);
 	guest_sync(1);
 	asm volatile("sti; nop; nop");
 	GUEST_EQ(got, 0);
-	redirect(10, 0x51 | LEVEL);
+	ioapic_redirect(10, 0x51 | LEVEL);
 	asm volatile("nop; nop; cli");
 	GUEST_EQ(got, 1);
 }

@@ -57,21 +57,13 @@ static void handler(struct guest_frame *f)
 	apic_eoi();
 }
 
-static void redirect(unsigned int pin, uint32_t low)
-{
-	mmio_write(IOAPIC_BASE, 0x10 + 2 * pin + 1);
-	mmio_write(IOAPIC_BASE + 0x10, 0);
-	mmio_write(IOAPIC_BASE, 0x10 + 2 * pin);
-	mmio_write(IOAPIC_BASE + 0x10, low);
-}
-
 static void on(void)
 {
 	guest_handlers[0x51] = handler;
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
 	apic_write(APIC_SVR, APIC_SVR_ENABLE | 0xff);
-	redirect(10, 0x51 | LEVEL);
+	ioapic_redirect(10, 0x51 | LEVEL);
 	guest_sync(1);
 }
 
@@ -199,7 +191,7 @@ TEST(ends_low)
 static void loop_handler(struct guest_frame *f)
 {
 	if (++got == 3)
-		redirect(10, 0x51 | LEVEL | MASKED);
+		ioapic_redirect(10, 0x51 | LEVEL | MASKED);
 	guest_sync(f->vector);
 	apic_eoi();
 }

@@ -94,4 +94,13 @@ static inline void apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
+/* What the IOAPIC sends for a pin: @low of the entry, to the CPU of APIC id 0. */
+static inline void ioapic_redirect(unsigned int pin, uint32_t low)
+{
+	mmio_write(IOAPIC_BASE, 0x10 + 2 * pin + 1);
+	mmio_write(IOAPIC_BASE + 0x10, 0);
+	mmio_write(IOAPIC_BASE, 0x10 + 2 * pin);
+	mmio_write(IOAPIC_BASE + 0x10, low);
+}
+
 #endif
