@@ -16,6 +16,7 @@ me=${0##*/}
 ST_SPLAT=120	# command succeeded, host kernel logged a warning or worse
 ST_PANIC=121	# host kernel panicked or stopped before the command ended
 ST_EMULATOR=122	# emulator died
+ST_ASLEEP=123	# wall-clock limit, with every CPU halted and interrupts on
 ST_TIMEOUT=124	# wall-clock limit
 ST_START=125	# could not start: usage, or something is missing
 
@@ -37,6 +38,7 @@ Exit status: COMMAND's, or
   $ST_SPLAT  COMMAND succeeded but the host kernel logged a warning, BUG or oops
   $ST_PANIC  the host panicked or stopped before COMMAND ended
   $ST_EMULATOR  the emulator itself failed
+  $ST_ASLEEP  the wall-clock limit was reached while every CPU slept
   $ST_TIMEOUT  the wall-clock limit was reached
   $ST_START  nothing was started: wrong usage or something is missing
 END
@@ -127,11 +129,19 @@ cleanup() {
 	rm -rf "$run"
 }
 
+# What an emulated host needs every other second, if anything.
+beat() {
+	:
+}
+
 # Ends an emulator that outlives its limit, after the host's last_words().
 # Reading a pipe that nobody writes to is a sleep without a process to clean up.
 watch() {
-	local never
-	read -r -t "$timeout" never <>"$run/never" && return
+	local never end=$((SECONDS + timeout))
+	while [ $SECONDS -lt $end ]; do
+		read -r -t 2 never <>"$run/never" && return
+		beat
+	done
 	: >"$run/timeout"
 	last_words
 	kill -KILL "$emulator" 2>/dev/null
@@ -228,6 +238,9 @@ build_initramfs() {
 	echo "$out"
 }
 
+# The registers of a CPU that is halted with interrupts on.
+asleep_re='RFL=.{5}[2367abef].. .*HLT=1'
+
 # report: what became of a run, from $rc and the files in $run: exits with its
 # status.
 report() {
@@ -240,7 +253,10 @@ report() {
 	fi
 	if [ -e "$run/timeout" ]; then
 		echo "$me: no end within $timeout s, stopped"
-		[ ! -s "$run/cpus" ] || sed '1i\  the CPUs were at:' "$run/cpus"
+		if [ -s "$run/cpus" ]; then
+			sed '1i\  the CPUs were at:' "$run/cpus"
+			grep RIP= "$run/cpus" | grep -qvE "$asleep_re" || exit $ST_ASLEEP
+		fi
 		exit $ST_TIMEOUT
 	fi
 	if [ -z "$status" ]; then
