@@ -366,21 +366,26 @@ void vhm_cpuid_defaults(struct vhm_vcpu *vcpu)
 	vcpu->maxphyaddr = 36;	/* without leaf 0x80000008 */
 }
 
-/* The paravirtual leaves may be moved up in steps of 0x100. */
-static u32 find_pv(struct vhm_vcpu *vcpu)
+/* The leaf of paravirtual features, or NULL: these may be moved up in steps of 0x100. */
+static struct kvm_cpuid_entry2 *find_pv(struct kvm_cpuid_entry2 *table, u32 n)
 {
-	const struct kvm_cpuid_entry2 *e;
+	struct kvm_cpuid_entry2 *e, *end = table + n;
+	u32 fn = 0;
 
-	for (e = vcpu->cpuid; e < vcpu->cpuid + vcpu->n_cpuid; e++)
+	for (e = table; e < end && !fn; e++)
 		if ((e->function & 0xffff00ff) == KVM_LEAF && e->ebx == PV_EBX &&
 		    e->ecx == PV_ECX && e->edx == PV_EDX)
-			return leaf_reg(vcpu, e->function + 1, 0, VHM_CPUID_EAX) & PV_FEATURES;
-	return 0;
+			fn = e->function + 1;
+	for (e = table; fn && e < end; e++)
+		if (e->function == fn)
+			return e;
+	return NULL;
 }
 
 static void derive(struct vhm_vcpu *vcpu)
 {
 	u8 bits = leaf_reg(vcpu, 0x80000008, 0, VHM_CPUID_EAX);
+	const struct kvm_cpuid_entry2 *pv = find_pv(vcpu->cpuid, vcpu->n_cpuid);
 	const struct dep_row *d;
 
 	vhm_cpuid_defaults(vcpu);
@@ -395,7 +400,7 @@ static void derive(struct vhm_vcpu *vcpu)
 	/* more than 52 no page table can hold */
 	if (leaf_reg(vcpu, EXT_LEAF, 0, VHM_CPUID_EAX) >= 0x80000008 && bits)
 		vcpu->maxphyaddr = clamp_t(u8, bits, 32, 52);
-	vcpu->pv_features = find_pv(vcpu);
+	vcpu->pv_features = pv ? pv->eax & PV_FEATURES : 0;
 	vhm_lapic_set_cpuid(&vcpu->apic, vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 21),
 			    vhm_guest_has(vcpu, 1, 0, VHM_CPUID_ECX, 24), vcpu->maxphyaddr);
 }
@@ -416,8 +421,13 @@ static void build_index(struct vhm_vcpu *vcpu)
 }
 
 /* Widths of linear addresses that exist; 0 stands for "not said". Padding does not count. */
-static bool check_table(struct kvm_cpuid_entry2 *e, u32 n)
+static bool check_table(struct vhm_vcpu *vcpu, struct kvm_cpuid_entry2 *e, u32 n)
 {
+	struct kvm_cpuid_entry2 *pv = find_pv(e, n);
+
+	/* a guest that halts without an exit cannot be kicked out of it */
+	if (pv && vcpu->vm->exits_off & KVM_X86_DISABLE_EXITS_HLT)
+		pv->eax &= ~BIT(KVM_FEATURE_PV_UNHALT);
 	for (; n--; e++) {
 		u8 width = e->eax >> 8;
 
@@ -448,7 +458,7 @@ int vhm_set_cpuid2(struct vhm_vcpu *vcpu, struct kvm_cpuid2 __user *u)
 	e = vmemdup_user(u->entries, n * sizeof(*e));
 	if (IS_ERR(e))
 		return PTR_ERR(e);
-	if (!check_table(e, n)) {
+	if (!check_table(vcpu, e, n)) {
 		r = -EINVAL;
 	} else if (vcpu->ran) {
 		r = n != vcpu->n_cpuid || memcmp(e, vcpu->cpuid, n * sizeof(*e)) ? -EINVAL : 0;

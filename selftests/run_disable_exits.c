@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* KVM_CAP_X86_DISABLE_EXITS: HLT, PAUSE and MWAIT that stay in the guest. */
+#include <asm/kvm_para.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -147,6 +148,32 @@ static void mwait_guest(void)
 TEST(mwait)
 {
 	vcpu_until_done(with(mwait_guest, KVM_X86_DISABLE_EXITS_MWAIT));
+}
+
+/*
+ * A vCPU that halts without an exit cannot be kicked: the feature is not there,
+ * and the table as it was and as it became are the same one later.
+ */
+TEST(hlt_takes_unhalt_away)
+{
+	static const uint64_t exits[] = { 0, KVM_X86_DISABLE_EXITS_HLT };
+	const uint32_t unhalt = 1u << KVM_FEATURE_PV_UNHALT;
+	struct kvm_cpuid2 *want = supported_cpuid(), *got = supported_cpuid();
+	struct kvm_cpuid_entry2 *e = cpuid_find(want, KVM_CPUID_FEATURES, 0);
+
+	CHECK(e && e->eax & unhalt);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct vcpu *vcpu = with(pause_guest, exits[i]);
+
+		CHECK_OK(IOCTL(vcpu->fd, KVM_SET_CPUID2, want));
+		got->nent = want->nent;
+		CHECK_OK(IOCTL(vcpu->fd, KVM_GET_CPUID2, got));
+		e = cpuid_find(got, KVM_CPUID_FEATURES, 0);
+		CHECK_EQ(e->eax & unhalt, exits[i] ? 0 : unhalt);
+		vcpu_until_done(vcpu);
+		CHECK_OK(IOCTL(vcpu->fd, KVM_SET_CPUID2, want));
+		CHECK_OK(IOCTL(vcpu->fd, KVM_SET_CPUID2, got));
+	}
 }
 
 TEST(refusals)
