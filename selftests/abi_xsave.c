@@ -66,6 +66,15 @@ TEST(refuses_bad_mxcsr)
 	CHECK_ERRNO(IOCTL(vcpu->fd, KVM_SET_XSAVE, a), EINVAL);
 }
 
+TEST(xcrs_where_there_is_xsave)
+{
+	struct vcpu *vcpu = vcpu_with_cpuid();
+	bool xsave = cpuid_find(supported_cpuid(), 0xd, 0);
+
+	CHECK_EQ(dev_cap(vcpu->vm->dev, KVM_CAP_XCRS), xsave);
+	CHECK_EQ(dev_cap(vcpu->vm->fd, KVM_CAP_XCRS), xsave);
+}
+
 TEST(xcr0)
 {
 	struct vcpu *vcpu = vcpu_with_cpuid();

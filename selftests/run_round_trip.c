@@ -53,7 +53,8 @@ static void save(struct vcpu *vcpu, struct state *s)
 	get_regs(vcpu, &s->regs);
 	get_sregs(vcpu, &s->sregs);
 	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_XSAVE, &s->xsave));
-	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_XCRS, &s->xcrs));
+	if (dev_cap(vcpu->vm->dev, KVM_CAP_XCRS))
+		CHECK_OK(IOCTL(vcpu->fd, KVM_GET_XCRS, &s->xcrs));
 	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_DEBUGREGS, &s->dr));
 	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_VCPU_EVENTS, &s->events));
 	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_MP_STATE, &s->mp));
@@ -68,7 +69,8 @@ static void restore(struct vcpu *vcpu, struct state *s)
 	set_regs(vcpu, &s->regs);
 	/* Without an irqchip KVM_RUN takes the TPR from here. */
 	vcpu->run->cr8 = s->sregs.cr8;
-	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_XCRS, &s->xcrs));
+	if (dev_cap(vcpu->vm->dev, KVM_CAP_XCRS))
+		CHECK_OK(IOCTL(vcpu->fd, KVM_SET_XCRS, &s->xcrs));
 	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_XSAVE, &s->xsave));
 	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_DEBUGREGS, &s->dr));
 	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_VCPU_EVENTS, &s->events));
