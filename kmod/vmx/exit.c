@@ -67,6 +67,8 @@ static const struct row rows[] = {
 	[56 ... 58] = { VHM_X_UNKNOWN },		/* APIC write, RDRAND, INVPCID */
 	[59 ... 60] = { VHM_X_UD, D_NONE },		/* VMFUNC, ENCLS */
 	[61 ... 75] = { VHM_X_UNKNOWN },		/* RDSEED, PML, XSAVES ... notify */
+	[76 ... 77] = { VHM_X_UD, D_NONE },		/* SEAMCALL, TDCALL */
+	[78 ... 79] = { VHM_X_UNKNOWN },		/* RDMSRLIST, WRMSRLIST */
 };
 
 /* An IRET has unmasked NMIs and then faulted: not so, unless an event was under way. */
