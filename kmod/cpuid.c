@@ -207,7 +207,7 @@ static void add_xsave(struct kvm_cpuid_entry2 **at)
 	e->edx = xcr0 >> 32;
 	e->ebx = e->ecx = vhm_xstate_bytes(xcr0, false);
 	e = add(at, 0xd, 1, INDEXED);
-	e->eax &= F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1);
+	e->eax &= F(XSAVEOPT) | F(XSAVEC) | F(XGETBV1) | (vhm_caps.xsaves ? F(XSAVES) : 0);
 	e->ebx = e->eax & F(XSAVEC) ? vhm_xstate_bytes(xcr0, true) : 0;
 	e->ecx = e->edx = 0;
 	for_each_set_bit_from(i, &xcr0, VHM_XCR0_MAX - 1) {

@@ -107,6 +107,9 @@ void vhm_fpu_enter(struct vhm_vcpu *vcpu)
 		vcpu->fpu.host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 		if (vcpu->fpu.xcr0 != vcpu->fpu.host_xcr0)
 			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->fpu.xcr0);
+		/* supervisor state is the host's alone, also from a guest's XSAVES */
+		if (unlikely(vhm_caps.host_xss))
+			vhm_wrmsr(MSR_IA32_XSS, 0);
 	} else {
 		asm volatile("fxrstor64 (%0)" : : "r" (area) : "memory");
 	}
@@ -130,6 +133,8 @@ void vhm_fpu_leave(struct vhm_vcpu *vcpu)
 	struct xregs_state *area = vcpu->fpu.area;
 
 	if (likely(mask)) {
+		if (unlikely(vhm_caps.host_xss))
+			vhm_wrmsr(MSR_IA32_XSS, vhm_caps.host_xss);
 		now = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 		if (now != vcpu->fpu.host_xcr0)
 			xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->fpu.host_xcr0);

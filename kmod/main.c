@@ -83,6 +83,9 @@ static void host_caps(void)
 			vhm_caps.cr4 |= cr4_rows[i].bit;
 	if (boot_cpu_has(X86_FEATURE_OSXSAVE))
 		vhm_caps.xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK) & GUEST_XCR0;
+	vhm_caps.xsaves = vhm_caps.xcr0 && boot_cpu_has(X86_FEATURE_XSAVES);
+	if (vhm_caps.xsaves)
+		vhm_caps.host_xss = vhm_rdmsr(MSR_IA32_XSS);
 }
 
 static int register_devices(void)

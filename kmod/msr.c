@@ -51,7 +51,7 @@
 enum msr_kind {
 	PLAIN, QUIET, FIXED, SAME, CPUREG, CANON, PAT, MTRR_VAR, MTRR_FIX, MTRR_DEF,
 	HOST_BITS, UCODE, MISC, HWCR, MCG_CTL, BANK, EFER, TSC, TSC_ADJUST, APICBASE,
-	DEADLINE, WALL_CLOCK, SYSTEM_TIME, STEAL_TIME,
+	DEADLINE, WALL_CLOCK, SYSTEM_TIME, STEAL_TIME, XSS,
 };
 
 /* row flags */
@@ -113,7 +113,7 @@ static const struct msr_row table[] = {
 	STATE(MSR_IA32_CR_PAT, PAT, LIST, VHM_ST_SYS, pat),
 	STORE(MSR_MTRRdefType, MTRR_DEF, LIST, def_mtrr, ~0xcffull),
 	RANGE(MSR_IA32_MC0_CTL, MSR_IA32_MCx_MISC(VHM_MCE_BANKS - 1), BANK, 0, bank),
-	OTHER(MSR_IA32_TSC_DEADLINE, DEADLINE, LIST),
+	OTHER(MSR_IA32_TSC_DEADLINE, DEADLINE, LIST), OTHER(MSR_IA32_XSS, XSS, LIST),
 	PV(MSR_KVM_WALL_CLOCK_NEW, WALL_CLOCK, CLOCKSOURCE2, wall_clock),
 	PV(MSR_KVM_SYSTEM_TIME_NEW, SYSTEM_TIME, CLOCKSOURCE2, system_time),
 	PV(MSR_KVM_STEAL_TIME, STEAL_TIME, STEAL_TIME, steal_time, KVM_STEAL_RESERVED_MASK),
@@ -250,6 +250,9 @@ static int row_get(struct vhm_vcpu *vcpu, const struct msr_row *row, u32 index, 
 	case FIXED:
 		*val = row->arg;
 		return 0;
+	case XSS:	/* no supervisor state */
+		*val = 0;
+		return !host && !vhm_guest_has(vcpu, 0xd, 1, VHM_CPUID_EAX, 3);
 	}
 	*val = *place(vcpu, row, index, false);
 	if (row->kind == BANK)
@@ -357,6 +360,8 @@ int vhm_msr_set(struct vhm_vcpu *vcpu, u32 index, u64 val, bool host)
 		return 0;
 	case FIXED:
 		return val != row->arg;
+	case XSS:
+		return val || row_get(vcpu, row, index, &old, host);
 	case UCODE:	/* guests write 0 before they read */
 		val = host ? val : vcpu->msrs.ucode_rev;
 		break;

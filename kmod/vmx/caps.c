@@ -47,7 +47,7 @@ static const struct {
 	ROW("secondary", MSR_IA32_VMX_PROCBASED_CTLS2,
 	    VMX_PROC2_EPT,
 	    VMX_PROC2_UNRESTRICTED | VMX_PROC2_RDTSCP | VMX_PROC2_VPID | VMX_PROC2_WBINVD | VMX_PROC2_PLE |
-	    VMX_PROC2_INVPCID, 0, proc2),
+	    VMX_PROC2_INVPCID | VMX_PROC2_XSAVES, 0, proc2),
 	ROW("exit", MSR_IA32_VMX_TRUE_EXIT_CTLS,
 	    VMX_EXIT_SAVE_DEBUG | VMX_EXIT_HOST64 | VMX_EXIT_LOAD_PAT | VMX_EXIT_LOAD_EFER, 0,
 	    VMX_EXIT_DEFAULT1, exit),
@@ -175,4 +175,5 @@ void vmx_setup_caps(void)
 	vhm_caps.max_page_level = vmx_config.ept_cap & VMX_EPT_1G ? 3 :
 				  vmx_config.ept_cap & VMX_EPT_2M ? 2 : 1;
 	vhm_caps.cr4 &= vmx_config.cr4_possible;
+	vhm_caps.xsaves &= !!(vmx_config.proc2 & VMX_PROC2_XSAVES);
 }

@@ -105,15 +105,17 @@ static void vmx_cpuid_changed(struct vhm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 	bool invpcid = vhm_guest_has(vcpu, 7, 0, VHM_CPUID_EBX, 10);
-
+	bool xsaves = vhm_guest_has(vcpu, 0xd, 1, VHM_CPUID_EAX, 3);
 	bool rdtscp = vmx_config.proc2 & VMX_PROC2_RDTSCP &&
 		      (vhm_guest_has(vcpu, 0x80000001, 0, VHM_CPUID_EDX, 27) ||
 		       vhm_guest_has(vcpu, 7, 0, VHM_CPUID_ECX, 22));	/* RDPID */
+
 	vcpu->cpuregs.rdtscp = rdtscp;
 	/* without these the instructions are #UD */
 	vmx_change_ctl(vmx, VC_PROC2, VMX_PROC2_RDTSCP, rdtscp);
 	vmx_change_ctl(vmx, VC_PROC2, VMX_PROC2_INVPCID,
 		       invpcid && vmx_config.proc2 & VMX_PROC2_INVPCID);
+	vmx_change_ctl(vmx, VC_PROC2, VMX_PROC2_XSAVES, xsaves && vhm_caps.xsaves);
 	/* without the bitmap every MSR exits */
 	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_MSR_BITMAP, !READ_ONCE(vcpu->vm->msr_exit_all));
 	/* which bits of CR4 are the guest's own */
@@ -196,6 +198,8 @@ static noinline void build(struct vmx_vcpu *vmx)
 		vmcs_write32(VMCS_PLE_GAP, PLE_GAP);
 		vmcs_write32(VMCS_PLE_WINDOW, PLE_WINDOW);
 	}
+	if (vmx_config.proc2 & VMX_PROC2_XSAVES)
+		vmcs_write64(VMCS_XSS_EXIT_BITMAP, 0);
 	vmcs_write_nat(VMCS_CR0_MASK, ~(u64)X86_CR0_TS);
 	vmcs_write32(VMCS_GUEST_ACTIVITY, 0);
 	vmcs_write_nat(VMCS_GUEST_PENDING_DBG, 0);
