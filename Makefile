@@ -45,6 +45,8 @@ help:
 	@echo 'make check-long the same with the long stress tests'
 	@echo 'make check-kernels  build for the kernels of Debian 12, 13 and sid, each with'
 	@echo '                its compiler, and run the selftests on each (2 GB in ~/.cache/hv)'
+	@echo 'make check-models  the selftests of the API on other CPU models of Bochs'
+	@echo '                (MODELS=PATTERN: those whose names match, as lynnfield)'
 	@echo 'make check-clients   boot Debian in QEMU on hv, all machines and irqchips'
 	@echo '                (BOOTS=PATTERN: those whose names match, as microvm or split-4)'
 	@echo 'make lint       static checks alone'
@@ -90,6 +92,11 @@ check-kernels: needs-build
 	@$(MAKE) --no-print-directory $(J) -C selftests >/dev/null
 	@tools/check-kernels
 
+check-models: needs-host modules
+	@tools/need $(HOST_NEEDS_intel) && tools/bochs >/dev/null
+	@$(MAKE) --no-print-directory $(J) -C selftests >/dev/null
+	@KVER=$(KVER) tools/check-models '$(MODELS)'
+
 check-clients: needs-host modules
 	@tools/need qemu-system-x86
 	@KVER=$(KVER) tools/check-clients '$(BOOTS)'
@@ -110,4 +117,4 @@ clean:
 	@! kver=$$(tools/kver 2>/dev/null) || $(MAKE) --no-print-directory -C /lib/modules/$$kver/build M=$(CURDIR) clean
 
 .PHONY: all help needs-build needs-host needs-check needs-bench modules userspace
-.PHONY: demo can-run-host check check-long check-kernels check-clients lint bench install clean
+.PHONY: demo can-run-host check check-long check-kernels check-models check-clients lint bench install clean
