@@ -33,7 +33,7 @@ struct vhm_caps {
 	u64 efer;		/* EFER bits a guest may set */
 	u64 cr4;		/* CR4 bits a guest may set */
 	u64 xcr0;		/* XCR0 bits a guest may set (0: no XSAVE) */
-	u64 host_xss;		/* the host's IA32_XSS; in a section it is 0, the guest's only value */
+	u64 host_xss;		/* the host's IA32_XSS; in a section it is 0, as the guest's */
 	bool xsaves;		/* guests may have XSAVES and XRSTORS */
 	u64 ucode_rev;		/* the microcode revision a guest reads, as KVM gives it */
 	/*
