@@ -153,6 +153,8 @@ static enum vhm_emul_status ram(struct vhm_vcpu *vcpu, u64 gpa, void *buf, const
 		memcpy(&from, old, n);
 		memcpy(&to, buf, n);
 		r = vhm_gpa_cmpxchg(vcpu->vm, gpa, &from, to, n);
+		if (!r && unlikely(vcpu->vm->mem.shadow))
+			vhm_shadow_wrote(vcpu->vm, gpa, n);
 	}
 	if (likely(!r))
 		return VHM_EMUL_OK;
@@ -274,7 +276,7 @@ static enum vhm_emul_status op_control(struct vhm_emul *e, u32 nr, u64 *val, boo
 	if (vcpu->pending.nofault)
 		return VHM_EMUL_RETRY;
 	if (nr == VHM_CTL_INVLPG)
-		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+		vhm_guest_flush(vcpu);
 	else if (dr >= 0)
 		return (write ? vhm_set_dr(vcpu, dr, *val) : vhm_get_dr(vcpu, dr, val)) ?
 		       VHM_EMUL_RETRY : VHM_EMUL_OK;

@@ -182,7 +182,8 @@ static bool inject_first(struct vhm_vcpu *vcpu)
 	struct vhm_events *ev = &vcpu->ev;
 	struct vhm_event *e = &ev->exc;
 
-	if (ev->interrupted.kind) {
+	/* met by the shadow on the way of an event, a fault comes before it */
+	if (ev->interrupted.kind && !(e->kind && vhm_caps.shadow)) {
 		vhm_ops->inject(vcpu, &ev->interrupted);
 		ev->interrupted.kind = VHM_EV_NONE;
 		if (e->kind)	/* its turn is the next entry */
@@ -197,6 +198,8 @@ static bool inject_first(struct vhm_vcpu *vcpu)
 		vcpu->rflags |= X86_EFLAGS_RF;
 	vhm_ops->inject(vcpu, e);
 	e->kind = VHM_EV_NONE;
+	if (ev->interrupted.kind)
+		set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return true;
 }
 

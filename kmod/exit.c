@@ -331,6 +331,23 @@ static int fault_slow(struct vhm_vcpu *vcpu)
 	return r == VHM_FAULT_MMIO ? vhm_emulate(vcpu) : r;
 }
 
+/* The shadow's are what others have second-level faults for. */
+static int pf_fast(struct vhm_vcpu *vcpu)
+{
+	int r = vhm_shadow_fault_fast(vcpu);
+
+	vcpu->stats.exits[VHM_X_PF]--;
+	vcpu->stats.exits[VHM_X_FAULT]++;
+	return r == VHM_FAULT_MMIO ? vhm_mmio_fast(vcpu) : r;
+}
+
+static int pf_slow(struct vhm_vcpu *vcpu)
+{
+	int r = vhm_shadow_fault(vcpu);
+
+	return r == VHM_FAULT_MMIO ? vhm_emulate(vcpu) : r;
+}
+
 /* ---- exceptions --------------------------------------------------------------------------- */
 
 int vhm_debug_exit(struct vhm_vcpu *vcpu, u8 vector, u64 dr6)
@@ -427,6 +444,7 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_CR] = { leave, cr_slow },
 	[VHM_X_DR] = { leave, do_dr },
 	[VHM_X_FAULT] = { vhm_mmio_fast, fault_slow },
+	[VHM_X_PF] = { pf_fast, pf_slow },
 	[VHM_X_EMULATE] = { vhm_stand_in_fast, vhm_stand_in },
 	[VHM_X_EXCEPTION] = { do_exception, do_exception },
 	[VHM_X_IRQ_WINDOW ... VHM_X_NMI_WINDOW] = { window, again },

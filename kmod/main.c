@@ -118,8 +118,8 @@ static int __init vhm_init(void)
 	if (r)
 		vhm_ops->teardown();
 	else
-		pr_info("ready: %s with nested paging, guest physical width %u\n",
-			vhm_ops->name, vhm_caps.maxphyaddr);
+		pr_info("ready: %s with %s paging, guest physical width %u\n", vhm_ops->name,
+			vhm_caps.shadow ? "shadow" : "nested", vhm_caps.maxphyaddr);
 	return r;
 }
 

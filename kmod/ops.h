@@ -29,6 +29,7 @@ struct vhm_pte_fmt;
 struct vhm_caps {
 	u8 maxphyaddr;		/* host physical address width */
 	u8 max_page_level;	/* largest second-level leaf: 1 4K, 2 2M, 3 1G */
+	bool shadow;		/* no nested paging: the CPU walks tables that hv makes */
 	bool exec_4k_only;	/* executable second-level leaves must be of 4 KiB */
 	u64 efer;		/* EFER bits a guest may set */
 	u64 cr4;		/* CR4 bits a guest may set */
@@ -135,7 +136,7 @@ struct vhm_ops {
 	 */
 	void (*update_intercepts)(struct vhm_vcpu *vcpu);
 
-	/** set_root: second-level root table, host physical address. Not running. */
+	/** set_root: root table, second-level or the shadow's, host physical address. Not running. */
 	void (*set_root)(struct vhm_vcpu *vcpu, u64 root_pa);
 	/** flush_tlb: drop all of this vCPU's translations before the next entry. */
 	void (*flush_tlb)(struct vhm_vcpu *vcpu);

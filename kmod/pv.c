@@ -93,7 +93,7 @@ static void back_on_cpu(struct vhm_vcpu *vcpu)
 	while (r > 0 && --tries);
 	/* a guest that wins each time only loses its translations */
 	if (r || flags & KVM_VCPU_FLUSH_TLB)
-		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+		vhm_guest_flush(vcpu);
 }
 
 /* Odd version, the time, even version; the time that this thread waited is added. */
@@ -179,6 +179,7 @@ bool vhm_pv_eoi_exit(struct vhm_vcpu *vcpu)
 		fallthrough;
 	case VHM_X_HLT:
 	case VHM_X_FAULT:
+	case VHM_X_PF:
 		return vhm_pv_eoi_take(vcpu, vcpu->in_section >= 0);
 	default:
 		return true;

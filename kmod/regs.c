@@ -118,7 +118,7 @@ void vhm_vcpu_reset(struct vhm_vcpu *vcpu, bool init)
 	if (vcpu->lapic)
 		vhm_lapic_reset(vcpu->lapic, init);
 	vhm_dr_update(vcpu);
-	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+	vhm_guest_flush(vcpu);
 }
 
 /* ---- KVM_GET_REGS, KVM_SET_REGS ------------------------------------------ */
@@ -259,7 +259,7 @@ static int set_common(struct vhm_vcpu *vcpu, const struct kvm_sregs *s)
 	if (vhm_is_bsp(vcpu) && vcpu->rip == 0xfff0 && s->cs.selector == 0xf000 &&
 	    s->cs.base == 0xffff0000 && !(s->cr0 & X86_CR0_PE))
 		vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
-	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+	vhm_guest_flush(vcpu);
 	set_bit(VHM_REQ_EVENT, &vcpu->requests);
 	return 0;
 }
@@ -381,7 +381,7 @@ int vhm_set_cr0(struct vhm_vcpu *vcpu, u64 val)
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr0 = val;
 	if (changed & (X86_CR0_PG | X86_CR0_WP | X86_CR0_PE))
-		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+		vhm_guest_flush(vcpu);
 	return 0;
 }
 
@@ -395,7 +395,7 @@ int vhm_set_cr3(struct vhm_vcpu *vcpu, u64 val)
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr3 = val;
 	if (!keep)
-		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+		vhm_guest_flush(vcpu);
 	return 0;
 }
 
@@ -412,7 +412,7 @@ int vhm_set_cr4(struct vhm_vcpu *vcpu, u64 val)
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->cr4 = val;
 	if (changed)
-		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+		vhm_guest_flush(vcpu);
 	return 0;
 }
 
@@ -442,7 +442,7 @@ int vhm_set_efer(struct vhm_vcpu *vcpu, u64 val, bool host)
 	    (!host && st->cr0 & X86_CR0_PG && (st->efer ^ val) & EFER_LME))
 		return 1;
 	vhm_st_write(vcpu, VHM_ST_CR)->efer = (val & ~EFER_LMA) | (st->efer & EFER_LMA);
-	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+	vhm_guest_flush(vcpu);
 	return 0;
 }
 

@@ -167,6 +167,12 @@ static void serve_sipi(struct vhm_vcpu *vcpu)
 	vcpu->mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
+static int load_root(struct vhm_vcpu *vcpu)
+{
+	guard(srcu)(&vcpu->vm->srcu);
+	return vhm_shadow_load(vcpu);
+}
+
 /* 0, VHM_USER, -errno. */
 static int serve_slow(struct vhm_vcpu *vcpu)
 {
@@ -195,7 +201,8 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 		vcpu->run->eoi.vector = vcpu->eoi_vector;
 		return VHM_USER;
 	}
-	return 0;
+	/* the last: what comes before may change it */
+	return test_bit(VHM_REQ_ROOT, &vcpu->requests) ? load_root(vcpu) : 0;
 }
 
 /* ---- the loop ------------------------------------------------------------------------ */

@@ -25,6 +25,7 @@ void vhm_vcpu_destroy(struct vhm_vcpu *vcpu)
 	if (vcpu->lapic)
 		vhm_lapic_destroy(vcpu->lapic);
 	vhm_pt_cache_free(&vcpu->pt_cache);
+	vhm_shadow_vcpu_free(vcpu);
 	kvfree(vcpu->cpuid);
 	kfree(vcpu->fpu.area);
 	free_pages((unsigned long)vcpu->run, get_order(VHM_RUN_PAGES * PAGE_SIZE));
@@ -55,7 +56,8 @@ static struct vhm_vcpu *vcpu_make(struct vhm_vm *vm, u32 id)
 		vhm_vcpu_destroy(vcpu);
 		return ERR_PTR(r);
 	}
-	vhm_ops->set_root(vcpu, vm->mem.root_pa);
+	if (!vhm_caps.shadow)
+		vhm_ops->set_root(vcpu, vm->mem.root_pa);
 	vhm_vcpu_reset(vcpu, false);
 	vcpu->mp_state = vm->irqchip && !vhm_is_bsp(vcpu) ?
 		KVM_MP_STATE_UNINITIALIZED : KVM_MP_STATE_RUNNABLE;

@@ -82,6 +82,7 @@ enum vhm_exit_kind {
 	VHM_X_RSM, VHM_X_UD,	/* inject #UD */
 	VHM_X_IO, VHM_X_MSR, VHM_X_CR, VHM_X_DR,
 	VHM_X_FAULT,		/* second-level translation fault */
+	VHM_X_PF,		/* page fault, with shadow paging: whose is it? */
 	VHM_X_EMULATE,		/* the CPU cannot go on from here as the guest's would: hv does */
 	VHM_X_EXCEPTION, VHM_X_IRQ_WINDOW, VHM_X_NMI_WINDOW,
 	VHM_X_SHUTDOWN,		/* triple fault */
@@ -103,6 +104,7 @@ struct vhm_io {
 	u8 size;		/* 1, 2, 4 */
 	bool in, string;
 };
+struct vhm_pf { u64 gva; u32 error; };	/* as the CPU reports it */
 struct vhm_exc { u8 vector; bool has_error; u32 error; u64 payload; /* DR6 bits of #DB */ };
 
 /* Instruction after STI or MOV SS, told apart or not. */
@@ -122,6 +124,7 @@ struct vhm_exit {
 		struct vhm_io io;
 		struct { bool write; } msr;
 		struct vhm_fault fault;
+		struct vhm_pf pf;
 		struct vhm_exc exc;
 	};
 };
@@ -166,19 +169,19 @@ struct vhm_events {
 /*
  * In the section: TLB_FLUSH, drop all translations; EVENT, look at events again.
  * Outside it: CLOCK, rewrite the paravirtual clock page; PV, look at the other
- * pages shared with the guest (pv.c); RESET, INIT arrived; SIPI, start-up
+ * pages shared with the guest (pv.c); ROOT, find the shadow's root anew; RESET, INIT arrived; SIPI, start-up
  * arrived; IOAPIC_EOI, tell the VMM of one; INTERCEPTS, recompute which MSRs exit;
  * DEAD, the VM was killed.
  */
 enum vhm_request {
 	VHM_REQ_TLB_FLUSH, VHM_REQ_EVENT,
-	VHM_REQ_CLOCK, VHM_REQ_PV, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_IOAPIC_EOI,
+	VHM_REQ_CLOCK, VHM_REQ_PV, VHM_REQ_ROOT, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_IOAPIC_EOI,
 	VHM_REQ_INTERCEPTS, VHM_REQ_DEAD,
 };
 
 /* Those that need interrupts on; the others are served inside the section. */
-#define VHM_SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_PV) | BIT(VHM_REQ_RESET) | \
-				 BIT(VHM_REQ_SIPI) | BIT(VHM_REQ_IOAPIC_EOI) |		\
+#define VHM_SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_PV) | BIT(VHM_REQ_ROOT) |	\
+				 BIT(VHM_REQ_RESET) | BIT(VHM_REQ_SIPI) | BIT(VHM_REQ_IOAPIC_EOI) |		\
 				 BIT(VHM_REQ_INTERCEPTS) | BIT(VHM_REQ_DEAD))
 
 /* ---- vCPU -------------------------------------------------------------- */
@@ -324,6 +327,7 @@ struct vhm_vcpu {
 	struct vhm_emul emul;	/* [m] */
 	u8 emul_run;		/* [o] instructions performed in place of the CPU's, modulo */
 	struct vhm_pt_cache pt_cache;	/* [m] spare table pages (mmu/) */
+	struct vhm_shadow_vcpu shadow;	/* see there */
 
 	sigset_t sigset;	/* [m] KVM_SET_SIGNAL_MASK, while sigset_active */
 	bool sigset_active;	/* [m] */
@@ -466,6 +470,14 @@ void vhm_request(struct vhm_vcpu *vcpu, enum vhm_request req);
  * on, may be called under mmu_lock.
  */
 void vhm_request_all_wait(struct vhm_vm *vm, enum vhm_request req);
+
+/** vhm_guest_flush: the guest drops its translations, or has to find others. Not running. */
+static inline void vhm_guest_flush(struct vhm_vcpu *vcpu)
+{
+	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+	if (vhm_caps.shadow)
+		set_bit(VHM_REQ_ROOT, &vcpu->requests);
+}
 
 /** vhm_sections_wait: return when every section that was open has ended. */
 void vhm_sections_wait(struct vhm_vm *vm);

@@ -93,7 +93,7 @@ unload_kvm() {
 load() {
 	[ ! -e "/dev/$1" ] || return 0
 	case $1 in
-	hv) insmod "$module" || die "cannot load $module" ;;
+	hv) insmod "$module" $HV_PARAMS || die "cannot load $module" ;;
 	kvm) modprobe "$(vendor_module)" || die "cannot load stock KVM" ;;
 	esac
 	[ -e "/dev/$1" ] || die "/dev/$1 did not appear"

@@ -174,5 +174,8 @@ TEST_LIMIT(preempted, 60)
 
 TEST_LIMIT(flush_left_behind, 60)
 {
+	/* only a guest's own writes to its tables show in the shadow */
+	if (dev_shadow_paging())
+		SKIP("shadow paging: the VMM changes a table here");
 	preempt(true);
 }

@@ -12,7 +12,7 @@
 
 #include "vhm.h"
 #include "slots.h"
-#include "table.h"
+#include "shadow.h"
 
 /* The slot that a write may go to, or a read come from. */
 static const struct vhm_memslot *slot_for(struct vhm_vm *vm, u64 gpa, bool write)
@@ -33,6 +33,10 @@ int vhm_gpa_access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len, bool
 
 		if (!slot)
 			return -EFAULT;
+		/* a shadowed table: not without mem->lock */
+		if (unlikely(vm->mem.shadow) && write && nofault &&
+		    vhm_shadow_maybe(vm->mem.shadow, gpa >> PAGE_SHIFT))
+			return -EFAULT;
 		n = min_t(unsigned long, len, PAGE_SIZE - offset_in_page(gpa));
 		hva = vhm_slot_hva(slot, gpa);
 		if (nofault)
@@ -45,8 +49,11 @@ int vhm_gpa_access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len, bool
 			pagefault_enable();
 		if (left)
 			return -EFAULT;
-		if (write)
+		if (write) {
 			vhm_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+			if (unlikely(vm->mem.shadow) && !nofault)
+				vhm_shadow_wrote(vm, gpa, n);
+		}
 	}
 	return 0;
 }

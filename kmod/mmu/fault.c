@@ -94,7 +94,7 @@ static int map_backing(struct vhm_vcpu *vcpu, const struct vhm_memslot *slot,
 		r = vhm_pt_install(mem, &vcpu->pt_cache, leaf);
 		if (!r && leaf->write)	/* of a slot, then */
 			vhm_slot_mark_dirty(slot, leaf->gfn);
-		vcpu->stats.pf_fixed += !r;
+		vcpu->stats.pf_fixed += !r && !mem->shadow;
 	}
 	read_unlock(&mem->lock);
 	if (r != -EEXIST)

@@ -49,8 +49,9 @@ int vhm_mem_init(struct vhm_vm *vm)
 	mem->root_pa = __pa(root);
 	mem->notifier.ops = &vhm_notifier_ops;
 	if (none && root)
-		r = mmu_notifier_register(&mem->notifier, vm->mm);
+		r = vhm_shadow_init(mem) ?: mmu_notifier_register(&mem->notifier, vm->mm);
 	if (r) {
+		vhm_shadow_destroy(mem);
 		free_page((unsigned long)root);
 		kvfree(none);
 	}
@@ -70,6 +71,7 @@ void vhm_mem_destroy(struct vhm_vm *vm)
 	for (i = 0; i < s->n; i++)
 		kvfree(s->slot[i].dirty_bitmap);
 	kvfree(s);
+	vhm_shadow_destroy(&vm->mem);
 	vhm_pt_destroy(&vm->mem);
 }
 
@@ -238,8 +240,8 @@ static int dirty_log(struct vhm_vm *vm, const struct vhm_memslot *slot, enum log
 		if (op != LOG_SHOW) {
 			write_lock(&vm->mem.lock);
 			for_each_set_bitrange(b, e, buf, n * BITS_PER_LONG)
-				hit |= vhm_pt_range(&vm->mem, VHM_PT_PROTECT, base + b, base + e,
-						    NULL);
+				hit |= vhm_mem_range(&vm->mem, VHM_PT_PROTECT, base + b, base + e,
+						     NULL);
 			write_unlock(&vm->mem.lock);
 		}
 		if (op != LOG_CLEAR && copy_to_user(u, buf, n * sizeof(long)))

@@ -15,6 +15,8 @@
 struct vhm_vm;
 struct vhm_vcpu;
 struct vhm_fault;
+struct vhm_shadow;
+struct vhm_sp;
 
 #define VHM_MAX_SLOTS	509
 
@@ -49,6 +51,7 @@ struct vhm_mem {
 	u64 root_pa;			/* constant: one root per VM with nested paging */
 	const struct vhm_pte_fmt *fmt;	/* constant */
 	int root_level;			/* constant: 4, or 5 */
+	struct vhm_shadow *shadow;	/* constant: shadow paging, NULL without */
 	unsigned long invalidate_seq;	/* under lock for writing */
 	int invalidating;		/* ranges being dropped, under lock for writing */
 	unsigned long inv_start, inv_end;	/* their hull (hva), under lock for writing */
@@ -60,6 +63,14 @@ struct vhm_mem {
 struct vhm_pt_cache {
 	int n;
 	void *page[VHM_PT_CACHE];
+};
+
+/* A vCPU's part of shadow paging. */
+#define VHM_SP_SPARE	4
+struct vhm_shadow_vcpu {
+	struct vhm_sp *root;	/* under mem->lock for writing; NULL: VHM_REQ_ROOT is set */
+	int n;			/* these are for the owner: spare pages */
+	struct vhm_sp *spare[VHM_SP_SPARE], *low;
 };
 
 /*
@@ -176,5 +187,35 @@ struct vhm_walk {
  */
 int vhm_gva_to_gpa(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
 		   struct vhm_walk *w);
+
+/* The entries that a walk has met, by level: 1 maps 4 KiB, 2 has 2 or 4 MiB. */
+struct vhm_trace {
+	u64 at[6], pte[6];	/* guest-physical address, 0: no such level; the entry */
+	int leaf;		/* the level that maps; 0: without paging */
+	u8 size;		/* of an entry */
+};
+/** vhm_gva_trace: vhm_gva_to_gpa() that may fault and tells its way. */
+int vhm_gva_trace(struct vhm_vcpu *vcpu, u64 gva, u32 access, struct vhm_walk *w,
+		  struct vhm_trace *t);
+
+/* ---- shadow.c: guests on tables of hv's own, where vhm_caps.shadow ------------ */
+
+int vhm_shadow_init(struct vhm_mem *mem);	/* -ENOMEM */
+void vhm_shadow_destroy(struct vhm_mem *mem);	/* also of a half-made one */
+void vhm_shadow_vcpu_free(struct vhm_vcpu *vcpu);
+/**
+ * vhm_shadow_load: serve VHM_REQ_ROOT: a root for the registers as they are.
+ * Process, srcu held. 0, -ENOMEM.
+ */
+int vhm_shadow_load(struct vhm_vcpu *vcpu);
+/**
+ * vhm_shadow_fault: the page fault of vcpu->exit. Process, srcu held. As
+ * vhm_mmu_fault(); with VHM_FAULT_MMIO vcpu->exit is VHM_X_FAULT.
+ */
+int vhm_shadow_fault(struct vhm_vcpu *vcpu);
+/** vhm_shadow_fault_fast: the same in a section; VHM_SLOW: not to be had there. */
+int vhm_shadow_fault_fast(struct vhm_vcpu *vcpu);
+/** vhm_shadow_wrote: guest memory was written, within a page. Process, shadow paging. */
+void vhm_shadow_wrote(struct vhm_vm *vm, u64 gpa, u32 len);
 
 #endif

@@ -31,12 +31,12 @@ bool vhm_flush_range(struct vhm_vm *vm, enum vhm_pt_op op, u64 start, u64 end)
 
 	if (op == VHM_PT_TEST_YOUNG || op == VHM_PT_CLEAR_YOUNG) {
 		read_lock(&vm->mem.lock);
-		hit = vhm_pt_range(&vm->mem, op, start, end, NULL);
+		hit = vhm_mem_range(&vm->mem, op, start, end, NULL);
 		read_unlock(&vm->mem.lock);
 		return hit;
 	}
 	write_lock(&vm->mem.lock);
-	hit = vhm_pt_range(&vm->mem, op, start, end, &freed);
+	hit = vhm_mem_range(&vm->mem, op, start, end, &freed);
 	if (hit)
 		vhm_request_all_wait(vm, VHM_REQ_TLB_FLUSH);
 	write_unlock(&vm->mem.lock);

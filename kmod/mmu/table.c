@@ -134,6 +134,26 @@ int vhm_pt_install(struct vhm_mem *mem, struct vhm_pt_cache *cache,
 	}
 }
 
+bool vhm_pt_lookup(struct vhm_mem *mem, u64 gfn, struct vhm_leaf *leaf)
+{
+	const struct vhm_pte_fmt *fmt = mem->fmt;
+	u64 pte, *table = __va(mem->root_pa);
+	int level = mem->root_level;
+
+	for (;; level--, table = table_of(fmt, pte)) {
+		pte = READ_ONCE(table[pt_index(gfn, level)]);
+		if (!(pte & fmt->present))
+			return false;
+		if (is_leaf(fmt, pte, level))
+			break;
+	}
+	*leaf = (struct vhm_leaf){
+		.gfn = gfn, .level = level, .write = pte & fmt->write,
+		.pfn = (pte & fmt->pa) >> PAGE_SHIFT | (gfn & (vhm_level_pages(level) - 1)),
+	};
+	return true;
+}
+
 /* ---- ranges ---------------------------------------------------------------- */
 
 static bool leaf_op(const struct vhm_pte_fmt *fmt, enum vhm_pt_op op, u64 *e, int level)

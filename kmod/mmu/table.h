@@ -52,6 +52,21 @@ enum vhm_pt_op {
 bool vhm_pt_range(struct vhm_mem *mem, enum vhm_pt_op op, u64 start, u64 end,
 		  struct list_head *freed);
 
+/** vhm_pt_lookup: what backs gfn; false: no leaf does yet. mem->lock. */
+bool vhm_pt_lookup(struct vhm_mem *mem, u64 gfn, struct vhm_leaf *leaf);
+
+/** vhm_shadow_range: vhm_pt_range() for the shadow (shadow.c). The same locks. */
+bool vhm_shadow_range(struct vhm_mem *mem, enum vhm_pt_op op, u64 start, u64 end);
+
+/** vhm_mem_range: both. */
+static inline bool vhm_mem_range(struct vhm_mem *mem, enum vhm_pt_op op, u64 start, u64 end,
+				 struct list_head *freed)
+{
+	bool hit = vhm_pt_range(mem, op, start, end, freed);
+
+	return (mem->shadow && vhm_shadow_range(mem, op, start, end)) || hit;
+}
+
 /** vhm_pt_free_list: give back the pages that vhm_pt_range() took out. */
 void vhm_pt_free_list(struct list_head *freed);
 
@@ -69,7 +84,7 @@ static inline void vhm_slot_mark_dirty(const struct vhm_memslot *slot, u64 gfn)
 }
 
 /**
- * vhm_flush_range: vhm_pt_range() with all that belongs to it: lock, TLB flush
+ * vhm_flush_range: vhm_mem_range() with all that belongs to it: lock, TLB flush
  * (not for the YOUNG ones), freeing. No spinlock held.
  */
 bool vhm_flush_range(struct vhm_vm *vm, enum vhm_pt_op op, u64 start, u64 end);

@@ -95,9 +95,10 @@ static noinline int page_fault(struct vhm_walk *w, const struct vhm_state *st, u
 	return 1;
 }
 
-/* Add bits to an entry. 0; AGAIN: it is another by now; -EFAULT. */
-static noinline int mark(struct vhm_vm *vm, u64 at, u64 old, u64 bits, u32 size, bool nofault)
+/* Add bits to the entry *pte. 0; AGAIN: it is another by now; -EFAULT. */
+static noinline int mark(struct vhm_vm *vm, u64 at, u64 *pte, u64 bits, u32 size, bool nofault)
 {
+	u64 old = *pte;
 	const struct vhm_memslot *slot = vhm_slot_find(vm, at >> PAGE_SHIFT);
 	int r;
 
@@ -105,6 +106,7 @@ static noinline int mark(struct vhm_vm *vm, u64 at, u64 old, u64 bits, u32 size,
 	if (!(bits & ~old) || (slot && (slot->flags & KVM_MEM_READONLY)))
 		return 0;
 	r = nofault ? -EFAULT : vhm_gpa_cmpxchg(vm, at, &old, old | bits, size);
+	*pte |= bits;
 	return r > 0 ? AGAIN : r;
 }
 
@@ -115,11 +117,11 @@ static noinline int read_entry(struct vhm_vm *vm, u64 at, u64 *pte, u32 size)
 }
 
 /*
- * Down to the leaf; marks: set bits on the way. Page faults are disabled when
- * nofault. 0, 1, AGAIN (with marks), -EFAULT.
+ * Down to the leaf; marks: set bits on the way; t: leave a trace, or NULL. Page
+ * faults are disabled when nofault. 0, 1, AGAIN (with marks), -EFAULT.
  */
 static __always_inline int descend(const struct walk *k, struct vhm_walk *w, u32 size,
-				   bool nofault, bool marks)
+				   bool nofault, bool marks, struct vhm_trace *t)
 {
 	const struct vhm_state *st = &k->vcpu->st;
 	struct vhm_vm *vm = k->vcpu->vm;
@@ -145,9 +147,14 @@ static __always_inline int descend(const struct walk *k, struct vhm_walk *w, u32
 		if (leaf && unlikely((rights & (k->need | k->deny)) != k->need))
 			return page_fault(w, st, k->access, PF_P);
 		bits = k->ad & ~(leaf ? 0 : PT_D | l->lacks);
-		r = marks ? mark(vm, at, pte, bits, size, nofault) : 0;
+		r = marks ? mark(vm, at, &pte, bits, size, nofault) : 0;
 		if (r)
 			return r;
+		if (t) {
+			t->leaf = (l->shift - 3) / 9;
+			t->at[t->leaf] = at;
+			t->pte[t->leaf] = pte;
+		}
 		if (leaf)
 			break;
 	}
@@ -171,9 +178,9 @@ static bool smap_blocks(struct vhm_vcpu *vcpu)
 	return !(vcpu->rflags & X86_EFLAGS_AC) || vhm_st(vcpu, VHM_ST_CODE)->cpl == 3;
 }
 
-/* look: long mode and nofault; may answer AGAIN. */
+/* look: long mode and nofault; may answer AGAIN. t: not with nofault. */
 static __always_inline int walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
-				bool look, struct vhm_walk *w)
+				bool look, struct vhm_walk *w, struct vhm_trace *t)
 {
 	const struct vhm_state *st = &vcpu->st;
 	const struct mode *m = look ? long_mode(st) : mode_of(st);
@@ -197,17 +204,17 @@ static __always_inline int walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool
 	if ((access & VHM_ACC_WRITE) && (user || (st->cr0 & X86_CR0_WP)))
 		k.need |= PT_W;
 	if (look)
-		return descend(&k, w, 8, true, false);
+		return descend(&k, w, 8, true, false, NULL);
 	for (tries = 0; r == AGAIN && tries < MAX_TRIES; tries++)
-		r = nofault ? descend(&k, w, m->size, true, tries) :
-			      descend(&k, w, m->size, false, tries);
+		r = nofault ? descend(&k, w, m->size, true, tries, NULL) :
+			      descend(&k, w, m->size, false, tries, t);
 	return r == AGAIN ? -EFAULT : r;
 }
 
 static noinline int any_walk(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
 			     struct vhm_walk *w)
 {
-	return walk(vcpu, gva, access, nofault, false, w);
+	return walk(vcpu, gva, access, nofault, false, w, NULL);
 }
 
 int vhm_gva_to_gpa(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
@@ -227,9 +234,22 @@ int vhm_gva_to_gpa(struct vhm_vcpu *vcpu, u64 gva, u32 access, bool nofault,
 		return any_walk(vcpu, gva, access, false, w);
 	pagefault_disable();
 	if (is_long)
-		r = walk(vcpu, gva, access, true, true, w);
+		r = walk(vcpu, gva, access, true, true, w, NULL);
 	if (unlikely(r == AGAIN))
 		r = any_walk(vcpu, gva, access, true, w);
 	pagefault_enable();
 	return r;
+}
+
+int vhm_gva_trace(struct vhm_vcpu *vcpu, u64 gva, u32 access, struct vhm_walk *w,
+		  struct vhm_trace *t)
+{
+	const struct vhm_state *st = vhm_st(vcpu, VHM_ST_CR);
+
+	if (!(st->cr0 & X86_CR0_PG)) {
+		w->gpa = gva;
+		return 0;
+	}
+	t->size = mode_of(st)->size;
+	return walk(vcpu, gva, access, false, false, w, t);
 }

@@ -8,6 +8,7 @@
 #define pr_fmt(fmt) "hv: " fmt
 
 #include <linux/mem_encrypt.h>
+#include <linux/moduleparam.h>
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 
@@ -20,12 +21,16 @@ enum { EXT_ECX_SVM = BIT(2), SVM_EDX_NP = BIT(0), VM_CR_LOCK = BIT(3), VM_CR_SVM
 
 u32 svm_n_asids __read_mostly;
 
+static bool npt = true;
+module_param(npt, bool, 0444);
+MODULE_PARM_DESC(npt, "AMD: use nested paging where the CPU has it (default on)");
+
 /*
  * svm_check - struct vhm_ops->check
  *
  * -ENODEV no SVM in CPUID; -EACCES the firmware disabled it (APM vol. 2,
- * "Enabling SVM"); -EOPNOTSUPP no nested paging, or a host set up in a way
- * that hv's tables do not follow.
+ * "Enabling SVM"); -EOPNOTSUPP a host set up in a way that hv's tables do not
+ * follow.
  */
 int svm_check(void)
 {
@@ -37,10 +42,6 @@ int svm_check(void)
 		pr_err("SVM is disabled %sin VM_CR by the firmware: enable SVM (AMD-V) in its set-up\n",
 		       vm_cr & VM_CR_LOCK ? "and locked " : "");
 		return -EACCES;
-	}
-	if (!(cpuid_edx(CPUID_SVM) & SVM_EDX_NP)) {
-		pr_err("SVM without nested paging: hv needs it (a CPU of 2007 or later; in QEMU -cpu ...,+npt)\n");
-		return -EOPNOTSUPP;
 	}
 	if (sme_me_mask) {
 		pr_err("host memory encryption (SME) is on: boot the host with mem_encrypt=off\n");
@@ -56,4 +57,9 @@ void svm_setup_caps(void)
 	vhm_caps.ucode_rev = 0x01000065;
 	vhm_caps.max_page_level = boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2;
 	vhm_caps.efer |= boot_cpu_has(X86_FEATURE_FXSR_OPT) ? EFER_FFXSR : 0;
+	npt = npt && cpuid_edx(CPUID_SVM) & SVM_EDX_NP;
+	vhm_caps.shadow = !npt;
+	/* a root is of one address space: no tags */
+	if (vhm_caps.shadow)
+		vhm_caps.cr4 &= ~(u64)X86_CR4_PCIDE;
 }

@@ -20,7 +20,7 @@ static const u8 kinds[SVM_EXIT_TABLE_SIZE] = {
 	[SVM_EXIT_RDTSC] = VHM_X_RDTSC, [SVM_EXIT_RDPMC] = VHM_X_RDPMC,
 	[SVM_EXIT_CPUID] = VHM_X_CPUID, [SVM_EXIT_RSM] = VHM_X_RSM,
 	[SVM_EXIT_INVD] = VHM_X_INVD, [SVM_EXIT_PAUSE] = VHM_X_PAUSE, [SVM_EXIT_HLT] = VHM_X_HLT,
-	[SVM_EXIT_INVLPGA] = VHM_X_UD, [SVM_EXIT_IO] = VHM_X_IO, [SVM_EXIT_MSR] = VHM_X_MSR,
+	[SVM_EXIT_INVLPG] = VHM_X_CR, [SVM_EXIT_INVLPGA] = VHM_X_UD, [SVM_EXIT_IO] = VHM_X_IO, [SVM_EXIT_MSR] = VHM_X_MSR,
 	[SVM_EXIT_TASK_SWITCH] = VHM_X_TASK_SWITCH, [SVM_EXIT_SHUTDOWN] = VHM_X_SHUTDOWN,
 	[SVM_EXIT_VMRUN] = VHM_X_UD, [SVM_EXIT_VMMCALL] = VHM_X_HYPERCALL,
 	/* RDTSCP: intercepted only when the guest's CPUID does not have it */
@@ -68,6 +68,9 @@ static void decode_more(struct svm_vcpu *svm, u32 code)
 		if (code == SVM_EXIT_EXC + MC_VECTOR) {
 			x->kind = VHM_X_HOST_EVENT;
 			vhm_machine_check();
+		} else if (code == SVM_EXIT_EXC + PF_VECTOR && vhm_caps.shadow) {
+			x->kind = VHM_X_PF;
+			x->pf = (struct vhm_pf){ .gva = x->hw_info2, .error = x->hw_info1 };
 		} else {
 			decode_exception(x, &svm->vmcb, code - SVM_EXIT_EXC);
 		}

@@ -85,9 +85,10 @@ void svm_state_load(struct vhm_vcpu *vcpu, u32 groups)
 	int i;
 
 	if (groups & VHM_ST_CR) {
-		st->cr0 = svm->vmcb.cr0 | svm->cr0_hidden;
+		st->cr0 = (svm->vmcb.cr0 & ~svm->cr0_forced) | svm->cr0_hidden;
 		st->cr2 = svm->vmcb.cr2;
-		st->cr3 = svm->vmcb.cr3;
+		if (!vhm_caps.shadow)
+			st->cr3 = svm->vmcb.cr3;
 	}
 	if (groups & VHM_ST_CODE)
 		load_code(st, &svm->vmcb);
@@ -101,6 +102,23 @@ void svm_state_load(struct vhm_vcpu *vcpu, u32 groups)
 }
 
 /*
+ * A machine check with CR4.MCE clear would stop the host's CPU. On shadow tables
+ * the guest always runs with PAE, and while it has no paging of its own it must
+ * not meet what depends on the user bit.
+ */
+u64 svm_cr4(const struct vhm_state *st)
+{
+	u64 cr4 = st->cr4 | X86_CR4_MCE;
+
+	if (vhm_caps.shadow) {
+		cr4 |= X86_CR4_PAE;
+		if (!(st->cr0 & X86_CR0_PG))
+			cr4 &= ~(u64)(X86_CR4_SMEP | X86_CR4_SMAP);
+	}
+	return cr4;
+}
+
+/*
  * The guest sees CR0.CD and NW as it wrote them, the hardware never: host
  * memory stays cached. While they differ CR0 reads and all its writes exit.
  */
@@ -109,14 +127,21 @@ static void store_cr(struct svm_vcpu *svm, const struct vhm_state *st)
 	struct vmcb *vmcb = &svm->vmcb;
 
 	svm->cr0_hidden = st->cr0 & HIDDEN_CR0;
+	svm->cr0_forced = vhm_caps.shadow ? (X86_CR0_PG | X86_CR0_WP) & ~st->cr0 : 0;
 	svm_update_intercepts(&svm->vcpu);
-	vmcb->cr0 = st->cr0 & ~HIDDEN_CR0;
+	vmcb->cr0 = (st->cr0 & ~HIDDEN_CR0) | svm->cr0_forced;
 	vmcb->cr2 = st->cr2;
-	vmcb->cr3 = st->cr3;
-	/* a machine check with CR4.MCE clear would stop the host's CPU */
-	vmcb->cr4 = st->cr4 | X86_CR4_MCE;
+	vmcb->cr4 = svm_cr4(st);
 	/* VMRUN demands SVME; the guest is not shown it */
 	vmcb->efer = st->efer | EFER_SVME;
+	if (!vhm_caps.shadow) {
+		vmcb->cr3 = st->cr3;
+		return;
+	}
+	/* the shadow's entries have the bit; no long mode before the guest is in it */
+	vmcb->efer |= EFER_NX;
+	if (!(st->efer & EFER_LMA))
+		vmcb->efer &= ~EFER_LME;
 }
 
 /* svm_state_store - struct vhm_ops->state_store */

@@ -49,15 +49,19 @@ void svm_set_icpt(struct svm_vcpu *svm, int nr, bool on)
 void svm_update_intercepts(struct vhm_vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
+	const struct vhm_state *st = &vcpu->st;
 	bool own_dr = vcpu->dr_live && !(vcpu->guest_debug & KVM_GUESTDBG_USE_HW_BP);
 
 	svm->vmcb.icpt_cr = BIT(SVM_EXIT_WRITE_CR0 + 4) |
 		(vcpu->cr8_intercept ? BIT(SVM_EXIT_WRITE_CR0 + 8) : 0) |
 		/* store_cr() sets MCE, which this guest has not */
-		(vcpu->st.cr4 & X86_CR4_MCE ? 0 : BIT(SVM_EXIT_READ_CR0 + 4)) |
-		(svm->cr0_hidden ? BIT(SVM_EXIT_READ_CR0) | BIT(SVM_EXIT_WRITE_CR0) : 0);
+		(svm_cr4(st) == st->cr4 ? 0 : BIT(SVM_EXIT_READ_CR0 + 4)) |
+		(vhm_caps.shadow ? BIT(SVM_EXIT_READ_CR0 + 3) | BIT(SVM_EXIT_WRITE_CR0 + 3) : 0) |
+		(svm->cr0_hidden | svm->cr0_forced ?
+		 BIT(SVM_EXIT_READ_CR0) | BIT(SVM_EXIT_WRITE_CR0) : 0);
 	svm->vmcb.icpt_dr = own_dr ? 0 : ~0u;
-	svm->vmcb.icpt_exc = vcpu->exc_intercepts | ALWAYS_EXC;
+	svm->vmcb.icpt_exc = vcpu->exc_intercepts | ALWAYS_EXC |
+			     (vhm_caps.shadow ? BIT(PF_VECTOR) : 0);
 	svm->vmcb.clean &= ~SVM_CLEAN_ICPT;
 }
 
@@ -101,6 +105,16 @@ static void svm_cpuid_changed(struct vhm_vcpu *vcpu)
 	svm_maps_use(svm, spec && cpu_feature_enabled(X86_FEATURE_V_SPEC_CTRL));
 }
 
+static void svm_set_root(struct vhm_vcpu *vcpu, u64 root_pa)
+{
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->vmcb.n_cr3 = svm->n_cr3 = root_pa;
+	if (vhm_caps.shadow)
+		svm->vmcb.cr3 = root_pa;
+	svm->vmcb.clean &= ~(SVM_CLEAN_NP | SVM_CLEAN_CR);
+}
+
 /* The VMCB may hold anything: it is new, or undefined after a shutdown. */
 static void svm_vcpu_reset(struct vhm_vcpu *vcpu)
 {
@@ -124,21 +138,14 @@ static void svm_vcpu_reset(struct vhm_vcpu *vcpu)
 		vmcb->pause_thresh = boot_cpu_has(X86_FEATURE_PFTHRESHOLD) ? PAUSE_THRESH : 0;
 	}
 	vmcb->int_ctl = SVM_V_INTR_MASKING | vcpu->cr8;
-	vmcb->np_ctl = SVM_NP_ENABLE;
-	vmcb->n_cr3 = svm->n_cr3;
+	__assign_bit(SVM_EXIT_INVLPG, vmcb->icpt, vhm_caps.shadow);
+	vmcb->np_ctl = vhm_caps.shadow ? 0 : SVM_NP_ENABLE;
+	svm_set_root(vcpu, svm->n_cr3);
 	svm_update_intercepts(vcpu);
 	svm_cpuid_changed(vcpu);
 	svm->asid_gen = 0;
 	svm->injected = VHM_EV_NONE;
 	svm->nmi_masked = svm->iret_seen = svm->want_nmi = svm->step = false;
-}
-
-static void svm_set_root(struct vhm_vcpu *vcpu, u64 root_pa)
-{
-	struct svm_vcpu *svm = to_svm(vcpu);
-
-	svm->vmcb.n_cr3 = svm->n_cr3 = root_pa;
-	svm->vmcb.clean &= ~SVM_CLEAN_NP;
 }
 
 /* ---- the section ------------------------------------------------------------------ */

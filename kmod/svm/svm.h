@@ -18,6 +18,7 @@ struct svm_vcpu {
 	u64 n_cr3;		/* [m] */
 	u64 asid_gen;		/* [m] generation of vmcb.asid; 0: wants a new one */
 	u64 cr0_hidden;		/* [m] CR0 bits the guest set and hardware must not see */
+	u64 cr0_forced;		/* [m] and those that hardware has and the guest has not */
 	/* events (intr.c); the first three are looked at together after an exit */
 	u8 injected;		/* [o] enum vhm_event_kind of this entry */
 	bool iret_seen;		/* [m] at iret_rip; it may have been executed since */
@@ -64,6 +65,8 @@ void svm_flush_tlb(struct vhm_vcpu *vcpu);
 /* state.c */
 void svm_state_load(struct vhm_vcpu *vcpu, u32 groups);
 void svm_state_store(struct vhm_vcpu *vcpu, u32 groups);
+/** svm_cr4: what the hardware has for the guest's CR4. */
+u64 svm_cr4(const struct vhm_state *st);
 
 /* exit.c */
 /** svm_decode: vmcb to vcpu->exit. Section. */

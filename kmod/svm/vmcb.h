@@ -32,7 +32,7 @@ enum { SVM_EVENT_INTR = 0, SVM_EVENT_NMI = 0x200, SVM_EVENT_EXC = 0x300, SVM_EVE
  */
 enum {
 	SVM_CLEAN_ICPT = 1, SVM_CLEAN_ASID = 4, SVM_CLEAN_INT = 8, SVM_CLEAN_NP = 0x10,
-	SVM_CLEAN_ALL = 0x7ff,
+	SVM_CLEAN_CR = 0x20, SVM_CLEAN_ALL = 0x7ff,
 };
 
 /* Exit codes; below SVM_ICPT_BITS they are numbers of intercept bits as well. */

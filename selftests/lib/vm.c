@@ -36,6 +36,29 @@ void dev_change(void)
 	chosen = there ? getenv("HV_OTHER") : NULL;
 }
 
+bool dev_shadow_paging(void)
+{
+	static const char *const files[] = {
+		"hv/parameters/npt", "hv/parameters/ept",
+		"kvm_amd/parameters/npt", "kvm_intel/parameters/ept",
+	};
+	bool hv = !strstr(dev_path(), "kvm");
+	char path[64], on = 'Y';
+	size_t i;
+	FILE *f;
+
+	/* of two parameters the other vendor's says Y, or is not there */
+	for (i = hv ? 0 : 2; i < (hv ? 2 : 4) && on == 'Y'; i++) {
+		snprintf(path, sizeof(path), "/sys/module/%s", files[i]);
+		f = fopen(path, "r");
+		if (f) {
+			on = fgetc(f);
+			fclose(f);
+		}
+	}
+	return on == 'N' || on == '0';
+}
+
 int dev_open(void)
 {
 	int fd = open(dev_path(), O_RDWR | O_CLOEXEC);

@@ -73,6 +73,8 @@ struct vcpu {
 #define IN_GUEST(vm, var) (*(volatile __typeof__(var) *)gpa((vm), &(var)))
 
 int dev_open(void);
+/* Does the device's module run guests on shadow tables (npt=0, ept=0)? */
+bool dev_shadow_paging(void);
 void dev_change(void);
 bool on_stock_kvm(void);
 bool on_tcg(void);
