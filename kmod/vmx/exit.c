@@ -13,8 +13,9 @@
 #define FAILED_MC	41
 
 /*
- * D_UNKNOWN, zero: reasons that nothing here asks for, and those not in the
- * table. From D_INSN on there is an instruction, whose length the CPU tells.
+ * D_UNKNOWN, zero: reasons that nothing here asks for or serves, and those not in
+ * the table: they are noted for the dump. From D_INSN on there is an instruction,
+ * whose length the CPU tells.
  */
 enum decoder {
 	D_UNKNOWN, D_NONE, D_EPT, D_EXC, D_INSN, D_IO, D_WRMSR
@@ -34,14 +35,14 @@ static const struct row rows[] = {
 	[4 ... 6] = { VHM_X_UNKNOWN },			/* SIPI, SMI */
 	[7] = { VHM_X_IRQ_WINDOW, D_NONE },
 	[8] = { VHM_X_NMI_WINDOW, D_NONE },
-	[9] = { VHM_X_TASK_SWITCH, D_NONE },
+	[9] = { VHM_X_TASK_SWITCH },
 	[10] = { VHM_X_CPUID, D_INSN },
 	[11] = { VHM_X_UD, D_NONE },			/* GETSEC */
 	[12] = { VHM_X_HLT, D_INSN },
 	[13] = { VHM_X_INVD, D_INSN },
 	[14] = { VHM_X_UNKNOWN },			/* INVLPG */
 	[15] = { VHM_X_RDPMC, D_INSN },
-	[16] = { VHM_X_RDTSC, D_INSN },
+	[16] = { VHM_X_RDTSC },
 	[17] = { VHM_X_RSM, D_INSN },
 	[18] = { VHM_X_HYPERCALL, D_INSN },
 	[19 ... 27] = { VHM_X_UD, D_NONE },		/* VMX instructions */
@@ -177,7 +178,7 @@ void vmx_decode(struct vmx_vcpu *vmx)
 	} else if (row.decoder == D_EXC) {
 		decode_exception(vmx);
 	} else if (row.decoder == D_UNKNOWN) {
-		x->kind = VHM_X_UNKNOWN;
+		x->kind = row.kind ? row.kind : VHM_X_UNKNOWN;
 		vmx_dump_note(vmx);
 	}
 }
