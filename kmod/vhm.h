@@ -338,7 +338,7 @@ struct vhm_vm {
 	refcount_t users;	/* VM fd and vCPU fds */
 	struct mm_struct *mm;	/* [c] address space of the creator, grabbed */
 	pid_t pid;		/* [c] of the creator, to name the VM by */
-	atomic64_t remote_tlb_flush;	/* [a] stats.c */
+	atomic64_t remote_tlb_flush;	/* [a] times that second-level entries went; stats.c */
 	bool dead;		/* [a] our own bug was met: -EIO ever after */
 	struct vhm_vcpu *vcpus[VHM_MAX_VCPUS];	/* published with release, [v] to change */
 	int n_vcpus;		/* [v] to change, read with acquire */

@@ -92,6 +92,7 @@ static int check_proc2(u64 cap)
 		return -ENXIO;
 	}
 	vmx_config.ept_cap = ept;
+	vmx_config.invvpid = (ept & VMX_INVVPID_ONE) == VMX_INVVPID_ONE;
 	return 0;
 }
 

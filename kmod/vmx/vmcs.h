@@ -162,6 +162,7 @@
 #define VMX_EPT_AD		BIT_ULL(21)
 #define VMX_EPT_INVEPT_ONE	BIT_ULL(25)
 #define VMX_EPT_INVEPT_ALL	BIT_ULL(26)
+#define VMX_INVVPID_ONE		(BIT_ULL(32) | BIT_ULL(41))	/* INVVPID, of one VPID */
 
 /* The EPT pointer: write-back, four levels, accessed and dirty bits. */
 #define VMX_EPTP_WB		0x06
@@ -269,6 +270,16 @@ static __always_inline void vmx_invept(u64 type, u64 eptp)
 	const struct { u64 eptp, zero; } desc = { eptp, 0 };
 
 	asm volatile("invept %0, %1" : : "m" (desc), "r" (type) : "cc", "memory");
+}
+
+/** vmx_invvpid: drop what is cached of the guest's tables under one VPID, not 0. */
+static __always_inline bool vmx_invvpid(u16 vpid)
+{
+	const struct { u64 vpid, addr; } desc = { vpid, 0 };
+	bool ok;
+
+	asm volatile("invvpid %1, %2" : "=@cca" (ok) : "m" (desc), "r" (1ull) : "memory");
+	return ok;
 }
 
 #endif

@@ -160,6 +160,8 @@ static void vmx_set_root(struct vhm_vcpu *vcpu, u64 root_pa)
 static noinline void invept(struct vmx_vcpu *vmx)
 {
 	vmx->flush = false;
+	/* before it: what goes from the EPT meanwhile is for the next one */
+	vmx->flushes = atomic64_read(&vmx->vcpu.vm->remote_tlb_flush);
 	vmx_invept(vmx_config.ept_cap & VMX_EPT_INVEPT_ONE ? 1 : 2, vmx->eptp);
 }
 
@@ -167,16 +169,19 @@ static noinline void invept(struct vmx_vcpu *vmx)
  * vmx_flush_tlb - the vCPU's translations are gone before its next entry
  *
  * INVEPT drops both what came from the EPT alone and what came from the guest's
- * tables through it. In its own section, or any context in which it does not run.
+ * tables through it. Where nothing went from the EPT since the last one it is the
+ * guest's tables that changed, and INVVPID leaves alone what is of the EPT, and of
+ * other vCPUs. In its own section, or any context in which it does not run.
  */
 void vmx_flush_tlb(struct vhm_vcpu *vcpu)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	if (vmx->current_here)
-		invept(vmx);
-	else
+	if (!vmx->current_here)
 		vmx->flush = true;
+	else if (vmx->flushes != atomic64_read(&vcpu->vm->remote_tlb_flush) || !vmx->vpid ||
+		 !vmx_config.invvpid || WARN_ON_ONCE(!vmx_invvpid(vmx->vpid)))
+		invept(vmx);
 }
 
 /* ---- the VMCS -------------------------------------------------------------------------- */

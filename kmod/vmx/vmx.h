@@ -55,6 +55,7 @@ struct vmx_vcpu {
 	u8 real;		/* [m] VMX_UNPAGED, VMX_V86: as the VMCS stands */
 	u16 real_iopl;		/* [o] the guest's RFLAGS.IOPL while VMX_V86 */
 	u64 eptp;		/* [m] */
+	u64 flushes;		/* [o] vm->remote_tlb_flush at the last INVEPT */
 	u16 vpid;		/* [c] 0: none */
 	u64 host_rsp;		/* [o] as it stands in the VMCS */
 	u64 hw_rip, hw_rsp, hw_rflags;	/* [o] as they stand in the VMCS */
@@ -93,6 +94,7 @@ DECLARE_PER_CPU(struct vmx_cpu, vmx_cpus);
 struct vmx_config {
 	u32 revision, pin, proc, proc2, exit, entry;
 	u64 ept_cap, cr0_fixed, cr4_fixed, cr4_possible;
+	bool invvpid;
 };
 extern struct vmx_config vmx_config;
 
