@@ -4,6 +4,8 @@
  * those whose CPUID bit the VMM takes away are gone. Each case where the CPU
  * has the feature.
  */
+#include <fcntl.h>
+
 #include "guest.h"
 #include "vm.h"
 
@@ -352,4 +354,83 @@ TEST(xsaves_taken_away)
 {
 	need_vmx();
 	vcpu_until_done(without(no_xsaves_guest, 0xd, 1, EAX, 3));
+}
+
+/* ---- PAUSE in a loop -------------------------------------------------------------------- */
+
+static bool sees_pause_loops(void)
+{
+	uint64_t v = 0;
+	int fd;
+
+	if (cpuid(0, 0).ebx != 0x756e6547)	/* PAUSE filter */
+		return cpuid(0x80000000, 0).eax >= 0x8000000a && cpuid(0x8000000a, 0).edx >> 10 & 1;
+	/* IA32_VMX_PROCBASED_CTLS2: may be 1 */
+	if (system("modprobe -q msr"))
+		SKIP("no msr module");
+	fd = open("/dev/cpu/0/msr", O_RDONLY);
+	if (fd < 0 || pread(fd, &v, sizeof(v), 0x48b) != sizeof(v))
+		v = 0;
+	return v >> (32 + 10) & 1;
+}
+
+static uint64_t exits(struct vcpu *vcpu)
+{
+	int fd = CHECK_OK(ioctl(vcpu->fd, KVM_GET_STATS_FD, NULL));
+	struct kvm_stats_header h;
+	struct {
+		struct kvm_stats_desc d;
+		char name[48];
+	} desc;
+	uint64_t v;
+
+	CHECK_EQ(pread(fd, &h, sizeof(h), 0), sizeof(h));
+	CHECK_EQ(h.name_size, sizeof(desc.name));
+	for (unsigned int i = 0; i < h.num_desc; i++) {
+		CHECK_EQ(pread(fd, &desc, sizeof(desc), h.desc_offset + i * sizeof(desc)),
+			 sizeof(desc));
+		if (strcmp(desc.name, "exits"))
+			continue;
+		CHECK_EQ(pread(fd, &v, sizeof(v), h.data_offset + desc.d.offset), sizeof(v));
+		return v;
+	}
+	FAIL("no counter of exits");
+}
+
+static void pause_guest(void)
+{
+	for (int i = 0; i < 1000000; i++)
+		asm volatile("pause");
+}
+
+static uint64_t pause_exits(uint64_t disabled)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_DISABLE_EXITS, .args = { disabled } };
+	struct vm *vm = vm_new();
+	struct vcpu *vcpu;
+
+	if (disabled)
+		CHECK_OK(IOCTL(vm->fd, KVM_ENABLE_CAP, &cap));
+	vcpu = vcpu_new(vm, 0);
+	vcpu_set_cpuid(vcpu);
+	vcpu_mode64(vcpu, pause_guest);
+	vcpu_until_done(vcpu);
+	return exits(vcpu);
+}
+
+/* Who spins for long makes way for others, unless the VMM says that there are none. */
+TEST(pause_loop)
+{
+	uint64_t with, without;
+
+	if (on_stock_kvm())
+		SKIP("KVM widens its window at each of them");
+	if (!sees_pause_loops())
+		SKIP("this CPU does not count PAUSEs");
+	need_cap(KVM_CAP_BINARY_STATS_FD, "BINARY_STATS_FD");
+	without = pause_exits(KVM_X86_DISABLE_EXITS_PAUSE);
+	with = pause_exits(0);
+	ktap_note("%llu exits, %llu with PAUSE left to the guest", (unsigned long long)with,
+		  (unsigned long long)without);
+	CHECK(with > without + 100);
 }
