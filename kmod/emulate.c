@@ -275,8 +275,10 @@ static enum vhm_emul_status op_control(struct vhm_emul *e, u32 nr, u64 *val, boo
 
 	if (vcpu->pending.nofault)
 		return VHM_EMUL_RETRY;
-	if (nr == VHM_CTL_INVLPG)
-		vhm_guest_flush(vcpu);
+	if (nr == VHM_CTL_INVLPG && vhm_caps.shadow)
+		vhm_shadow_invlpg(vcpu, *val);
+	else if (nr == VHM_CTL_INVLPG)
+		set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
 	else if (dr >= 0)
 		return (write ? vhm_set_dr(vcpu, dr, *val) : vhm_get_dr(vcpu, dr, val)) ?
 		       VHM_EMUL_RETRY : VHM_EMUL_OK;

@@ -215,6 +215,8 @@ int vhm_shadow_load(struct vhm_vcpu *vcpu);
 int vhm_shadow_fault(struct vhm_vcpu *vcpu);
 /** vhm_shadow_fault_fast: the same in a section; VHM_SLOW: not to be had there. */
 int vhm_shadow_fault_fast(struct vhm_vcpu *vcpu);
+/** vhm_shadow_invlpg: the guest invalidates an address. Process, srcu, shadow paging. */
+void vhm_shadow_invlpg(struct vhm_vcpu *vcpu, u64 gva);
 /** vhm_shadow_wrote: guest memory was written, within a page. Process, shadow paging. */
 void vhm_shadow_wrote(struct vhm_vm *vm, u64 gpa, u32 len);
 

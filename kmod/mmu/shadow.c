@@ -12,7 +12,11 @@
  * stand in the leaves; entries that point to tables permit everything.
  *
  * A frame that is shadowed as a table is tracked: no shadow leaf permits writes
- * to it, and who writes on the guest's behalf tells vhm_shadow_written().
+ * to it, and who writes on the guest's behalf tells vhm_shadow_wrote(). A table of
+ * the lowest level may go out of sync: the guest writes to it itself, and what the
+ * shadow has is as a TLB may have it, until the guest loads CR3 (the table is
+ * compared and tracked again), invalidates an address (its entry is compared), or
+ * a table points to it that did not before.
  *
  * What backs a frame is asked of the second-level table, which no CPU walks in
  * this mode: it is filled by vhm_mmu_fault() and followed by notifiers and dirty
@@ -125,6 +129,7 @@ int vhm_shadow_init(struct vhm_mem *mem)
 	if (!mem->shadow)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&mem->shadow->lru);
+	INIT_LIST_HEAD(&mem->shadow->out);
 	__set_bit(0, mem->shadow->used);
 	return 0;
 }
@@ -163,6 +168,8 @@ static void zap_sp(struct vhm_vm *vm, struct vhm_sp *sp, struct list_head *freed
 		}
 	if (is_tracked_kind(sp->role))
 		vhm_shadow_track(sh, sp->gfn, -1);
+	if (sp->unsync)
+		list_del(&sp->out);
 	hlist_del(&sp->hash);
 	sh->sp[sp->id] = NULL;
 	__clear_bit(sp->id, sh->used);
@@ -218,6 +225,12 @@ static struct vhm_sp *find(struct vhm_shadow *sh, union vhm_role role, u64 gfn)
 	return NULL;
 }
 
+/* Take the right to write to a table; those of its pages that were out are not. */
+static bool protect(struct vhm_shadow *sh, u64 gfn)
+{
+	return vhm_rmap_op(sh, VHM_PT_PROTECT, gfn) || sh->stale;
+}
+
 /* The page of this role, made from a spare one when there is none; *flush: do so. */
 static struct vhm_sp *get(struct vhm_vcpu *vcpu, union vhm_role role, u64 gfn, bool *flush)
 {
@@ -249,7 +262,7 @@ static struct vhm_sp *get(struct vhm_vcpu *vcpu, union vhm_role role, u64 gfn, b
 	hlist_add_head(&sp->hash, vhm_sp_bucket(sh, gfn));
 	if (is_tracked_kind(role)) {
 		vhm_shadow_track(sh, gfn, 1);
-		*flush |= vhm_rmap_op(sh, VHM_PT_PROTECT, gfn) || sh->stale;
+		*flush |= protect(sh, gfn);
 	}
 	return sp;
 }
@@ -261,9 +274,104 @@ static bool tracked(struct vhm_shadow *sh, u64 gfn)
 	if (!vhm_shadow_maybe(sh, gfn))
 		return false;
 	hlist_for_each_entry(sp, vhm_sp_bucket(sh, gfn), hash)
-		if (sp->gfn == gfn && is_tracked_kind(sp->role))
+		if (sp->gfn == gfn && is_tracked_kind(sp->role) && !sp->unsync)
 			return true;
 	return false;
+}
+
+/* ---- out of sync -------------------------------------------------------------------- */
+
+/* Let the guest write to a table, if it is one of the lowest level only. */
+static bool go_out(struct vhm_shadow *sh, u64 gfn)
+{
+	struct vhm_sp *sp;
+
+	hlist_for_each_entry(sp, vhm_sp_bucket(sh, gfn), hash)
+		if (sp->gfn == gfn && is_tracked_kind(sp->role) && sp->role.level > 1)
+			return false;
+	hlist_for_each_entry(sp, vhm_sp_bucket(sh, gfn), hash)
+		if (sp->gfn == gfn && is_tracked_kind(sp->role) && !sp->unsync) {
+			sp->unsync = true;
+			list_add(&sp->out, &sh->out);
+		}
+	return true;
+}
+
+/* May the leaf stay when the guest's entry is this? It permits no more, and no less is marked. */
+static bool agrees(const struct vhm_sp *sp, u32 idx, u64 pte)
+{
+	u64 spte = sp->pt[idx], need = SPTE_P | SPTE_A | (spte & SPTE_U);
+
+	if (spte & SPTE_W)
+		need |= SPTE_W | SPTE_D;
+	return (pte & need) == need && (spte & SPTE_NX || !(pte & SPTE_NX)) &&
+	       (pte & SPTE_ADDR) >> PAGE_SHIFT == vhm_sp_gfn(sp, idx);
+}
+
+/* Drop what the guest's entry does not say any more; how many stay. srcu held. */
+static u32 compare(struct vhm_vm *vm, struct vhm_sp *sp, u32 from, u32 n)
+{
+	struct vhm_slots *slots = rcu_dereference_raw(vm->mem.slots);
+	u32 size = sp->role.mode <= VHM_MODE_PSE ? 4 : 8, i, kept = 0;
+	u64 at = (sp->gfn << PAGE_SHIFT) + sp->role.quadrant * 512 * size, pte;
+	const struct vhm_memslot *slot = NULL;
+
+	pagefault_disable();
+	for (i = from; i < from + n; i++) {
+		if (!sp->pt[i])
+			continue;
+		pte = 0;
+		if (vhm_peek(slots, &slot, at + i * size, &pte, size) || !agrees(sp, i, pte))
+			vhm_spte_drop(vm->mem.shadow, sp, i);
+		else
+			kept++;
+	}
+	pagefault_enable();
+	return kept;
+}
+
+/* All tables are as they were found: compared, and tracked from here on. True: flush. */
+static bool come_back(struct vhm_vm *vm)
+{
+	struct vhm_shadow *sh = vm->mem.shadow;
+	struct vhm_sp *sp, *next;
+	bool flush = false;
+	LIST_HEAD(freed);
+
+	list_for_each_entry(sp, &sh->out, out)
+		flush |= protect(sh, sp->gfn);
+	if (flush) {	/* who still writes does so before the comparison */
+		vhm_request_all_wait(vm, VHM_REQ_TLB_FLUSH);
+		sh->stale = false;
+	}
+	list_for_each_entry_safe(sp, next, &sh->out, out) {
+		/* nothing left of it: no table any more, perhaps */
+		if (!compare(vm, sp, 0, 512)) {
+			zap_sp(vm, sp, &freed);
+			continue;
+		}
+		sp->unsync = false;
+		list_del(&sp->out);
+	}
+	if (!list_empty(&freed))
+		flush_and_free(vm, &freed);
+	return sh->stale;
+}
+
+void vhm_shadow_invlpg(struct vhm_vcpu *vcpu, u64 gva)
+{
+	struct vhm_vm *vm = vcpu->vm;
+	struct vhm_sp *sp;
+	int level;
+
+	set_bit(VHM_REQ_TLB_FLUSH, &vcpu->requests);
+	write_lock(&vm->mem.lock);
+	sp = vcpu->shadow.root;
+	for (level = sp ? sp->role.level : 0; sp && level > 1; level--)
+		sp = vhm_spte_child(sp, vhm_sp_index(gva, level));
+	if (sp && sp->unsync)
+		compare(vm, sp, vhm_sp_index(gva, 1), 1);
+	write_unlock(&vm->mem.lock);
 }
 
 /* ---- from the root to the leaf ---------------------------------------------------- */
@@ -308,6 +416,8 @@ static struct vhm_sp *child(struct fault *f, struct vhm_sp *sp, int level, u32 a
 		role.quadrant = halves ? f->gva >> 21 & 1 : 0;
 	}
 	below = get(f->vcpu, role, gfn, &f->flush);
+	if (below->unsync && vhm_spte_child(sp, idx) != below)
+		compare(f->vcpu->vm, below, 0, 512);
 	vhm_spte_link(f->sh, sp, idx, below);
 	return below;
 }
@@ -390,7 +500,7 @@ static int locked_fault(struct fault *f)
 
 	if (!vhm_pt_lookup(&vm->mem, gfn, &f->leaf) || (write && !f->leaf.write))
 		return NO_BACKING;
-	if (write && tracked(f->sh, gfn))
+	if (write && tracked(f->sh, gfn) && !go_out(f->sh, gfn))
 		return IS_TABLE;
 	if (f->sh->n + VHM_SP_SPARE >= VHM_MAX_SP - 1)
 		reclaim(vm, RECLAIM);
@@ -625,6 +735,7 @@ int vhm_shadow_load(struct vhm_vcpu *vcpu)
 	clear_bit(VHM_REQ_ROOT, &vcpu->requests);
 	if (mem->shadow->n + VHM_SP_SPARE >= VHM_MAX_SP - 1)
 		reclaim(vcpu->vm, RECLAIM);
+	flush = come_back(vcpu->vm);
 	root = get(vcpu, role, gfn, &flush);
 	if (role.mode == VHM_MODE_PAE)
 		refresh_pdptes(vcpu, root, pdpte);

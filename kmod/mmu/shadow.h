@@ -13,12 +13,15 @@
 #include "table.h"
 
 /* Entries, as the CPU has them with PAE and in long mode; guests' are alike. */
-enum { SPTE_P = 1, SPTE_W = 2, SPTE_U = 4, SPTE_UC = 0x18, SPTE_A = 0x20, SPTE_D = 0x40,
-       SPTE_PS = 0x80 };
+enum {
+	SPTE_P = 1, SPTE_W = 2, SPTE_U = 4, SPTE_UC = 0x18, SPTE_A = 0x20, SPTE_D = 0x40,
+	SPTE_PS = 0x80,
+};
 #define SPTE_NX		BIT_ULL(63)
 #define SPTE_ADDR	GENMASK_ULL(51, 12)
 
 #define VHM_SP_BITS	14
+#define VHM_ID_BITS	(VHM_SP_BITS + 9)	/* of an entry's number: page, index */
 #define VHM_MAX_SP	(1u << VHM_SP_BITS)	/* shadow pages of a VM; number 0 is none */
 #define VHM_RMAP_BITS	16
 #define VHM_SP_HASH_BITS 12
@@ -49,6 +52,8 @@ struct vhm_sp {
 	u32 id;			/* place in vhm_shadow.sp */
 	u32 parents;		/* first of the chain of entries that point here */
 	u32 writes;		/* to a tracked frame since it was walked last */
+	bool unsync;		/* the guest may write to its table */
+	struct list_head out;	/* in vhm_shadow.out while unsync */
 	u64 *pt, *link;		/* 512 entries; of each, gfn if a leaf and next in its chain */
 };
 
@@ -58,7 +63,7 @@ struct vhm_shadow {
 	unsigned long used[BITS_TO_LONGS(VHM_MAX_SP)];
 	u32 n, hint;
 	bool stale;		/* entries were dropped that a TLB may still have */
-	struct list_head lru;
+	struct list_head lru, out;
 	struct hlist_head hash[1 << VHM_SP_HASH_BITS];
 	u32 rmap[1 << VHM_RMAP_BITS];
 	/* how many tracked frames fall here, and of 2 MiB stretches; read anywhere */
@@ -68,6 +73,12 @@ struct vhm_shadow {
 static inline struct hlist_head *vhm_sp_bucket(struct vhm_shadow *sh, u64 gfn)
 {
 	return &sh->hash[hash_64(gfn, VHM_SP_HASH_BITS)];
+}
+
+/** vhm_sp_gfn: the frame that a leaf maps. */
+static inline u64 vhm_sp_gfn(const struct vhm_sp *sp, u32 idx)
+{
+	return sp->link[idx] >> VHM_ID_BITS;
 }
 
 /** vhm_sp_index: the entry of a linear address in a table of this level. */

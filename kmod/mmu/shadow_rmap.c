@@ -13,8 +13,7 @@
 #include "vhm.h"
 #include "shadow.h"
 
-#define ID_BITS	(VHM_SP_BITS + 9)
-#define ID_MASK	(BIT_ULL(ID_BITS) - 1)
+#define ID_MASK	(BIT_ULL(VHM_ID_BITS) - 1)
 
 static u64 *link_of(struct vhm_shadow *sh, u32 id)
 {
@@ -33,7 +32,7 @@ static u32 *rmap_head(struct vhm_shadow *sh, u64 gfn, int level)
 
 static void chain_add(struct vhm_shadow *sh, u32 *head, u32 id, u64 gfn)
 {
-	*link_of(sh, id) = gfn << ID_BITS | *head;
+	*link_of(sh, id) = gfn << VHM_ID_BITS | *head;
 	*head = id;
 }
 
@@ -79,7 +78,7 @@ void vhm_spte_drop(struct vhm_shadow *sh, struct vhm_sp *sp, u32 idx)
 	if (!spte)
 		return;
 	head = is_leaf(sp, spte) ?
-	       rmap_head(sh, sp->link[idx] >> ID_BITS, sp->role.level) :
+	       rmap_head(sh, vhm_sp_gfn(sp, idx), sp->role.level) :
 	       &vhm_spte_child(sp, idx)->parents;
 	WRITE_ONCE(sp->pt[idx], 0);
 	chain_del(sh, head, id_of(sp, idx));
@@ -102,7 +101,7 @@ void vhm_spte_set(struct vhm_shadow *sh, struct vhm_sp *sp, u32 idx, u64 gfn, u6
 	u64 old = sp->pt[idx];
 
 	if (old && is_leaf(sp, old) && !((old ^ spte) & SPTE_ADDR) &&
-	    sp->link[idx] >> ID_BITS == gfn) {
+	    vhm_sp_gfn(sp, idx) == gfn) {
 		sh->stale |= (old & ~spte & (SPTE_W | SPTE_U)) || (~old & spte & SPTE_NX);
 		WRITE_ONCE(sp->pt[idx], spte);
 		return;
@@ -138,7 +137,7 @@ static bool chain_op(struct vhm_shadow *sh, enum vhm_pt_op op, u64 gfn, int leve
 		u64 link = *link_of(sh, id);
 
 		next = link & ID_MASK;
-		if (link >> ID_BITS == gfn && sp->role.level == level)
+		if (link >> VHM_ID_BITS == gfn && sp->role.level == level)
 			hit |= leaf_op(sh, op, sp, id & 511);
 	}
 	return hit;
@@ -160,7 +159,7 @@ static bool all_op(struct vhm_shadow *sh, enum vhm_pt_op op, u64 start, u64 end)
 
 	list_for_each_entry(sp, &sh->lru, lru)
 		for (i = 0; i < 512; i++) {
-			u64 gfn = sp->link[i] >> ID_BITS;
+			u64 gfn = vhm_sp_gfn(sp, i);
 
 			if (sp->pt[i] && is_leaf(sp, sp->pt[i]) && gfn < end &&
 			    gfn + vhm_level_pages(sp->role.level) > start)
