@@ -196,6 +196,11 @@ static int serve_slow(struct vhm_vcpu *vcpu)
 		guard(srcu)(&vcpu->vm->srcu);
 		vhm_pv_update(vcpu);
 	}
+	if (test_and_clear_bit(VHM_REQ_RING_FULL, &vcpu->requests) && vhm_ring_full(vcpu)) {
+		set_bit(VHM_REQ_RING_FULL, &vcpu->requests);
+		vcpu->run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+		return VHM_USER;
+	}
 	if (test_and_clear_bit(VHM_REQ_IOAPIC_EOI, &vcpu->requests)) {
 		vcpu->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
 		vcpu->run->eoi.vector = vcpu->eoi_vector;

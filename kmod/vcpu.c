@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <linux/vmalloc.h>
 
 #include "ioctl.h"
 #include "vhm.h"
@@ -26,6 +27,7 @@ void vhm_vcpu_destroy(struct vhm_vcpu *vcpu)
 		vhm_lapic_destroy(vcpu->lapic);
 	vhm_pt_cache_free(&vcpu->pt_cache);
 	vhm_shadow_vcpu_free(vcpu);
+	vfree(vcpu->ring.gfns);
 	kvfree(vcpu->cpuid);
 	kfree(vcpu->fpu.area);
 	free_pages((unsigned long)vcpu->run, get_order(VHM_RUN_PAGES * PAGE_SIZE));
@@ -51,7 +53,8 @@ static struct vhm_vcpu *vcpu_make(struct vhm_vm *vm, u32 id)
 	/* all that can fail; each step's undoing copes with the step not taken */
 	vcpu->run = (void *)__get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_COMP,
 					     get_order(VHM_RUN_PAGES * PAGE_SIZE));
-	r = vcpu->run ? vhm_fpu_alloc(vcpu) ?: vhm_lapic_attach(vcpu) : -ENOMEM;
+	r = vcpu->run ? vhm_fpu_alloc(vcpu) ?: vhm_ring_alloc(vcpu) ?: vhm_lapic_attach(vcpu) :
+			-ENOMEM;
 	if (r) {
 		vhm_vcpu_destroy(vcpu);
 		return ERR_PTR(r);
@@ -249,23 +252,36 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 /* ---- the shared pages -------------------------------------------------------- */
 
+/* A page of the mapping, or NULL. */
+static struct page *shared_page(struct vhm_vcpu *vcpu, unsigned long n)
+{
+	if (n < VHM_RUN_PAGES)
+		return virt_to_page((void *)vcpu->run + n * PAGE_SIZE);
+	if (n == KVM_COALESCED_MMIO_PAGE_OFFSET)
+		return vhm_coalesced_page(vcpu->vm);
+	return n < KVM_DIRTY_LOG_PAGE_OFFSET ? NULL :
+	       vhm_ring_page(vcpu, n - KVM_DIRTY_LOG_PAGE_OFFSET);
+}
+
 static vm_fault_t vcpu_fault(struct vm_fault *vmf)
 {
-	struct vhm_vcpu *vcpu = vmf->vma->vm_file->private_data;
-
-	if (vmf->pgoff >= VHM_RUN_PAGES && vmf->pgoff != KVM_COALESCED_MMIO_PAGE_OFFSET)
+	vmf->page = shared_page(vmf->vma->vm_file->private_data, vmf->pgoff);
+	if (!vmf->page)
 		return VM_FAULT_SIGBUS;
-	vmf->page = vmf->pgoff < VHM_RUN_PAGES ?
-		    virt_to_page((void *)vcpu->run + vmf->pgoff * PAGE_SIZE) :
-		    vhm_coalesced_page(vcpu->vm);
 	get_page(vmf->page);
 	return 0;
 }
 
 static const struct vm_operations_struct vcpu_vm_ops = { .fault = vcpu_fault };
 
+/* The dirty ring must be shared, and is no code: -EINVAL. */
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	struct vhm_vcpu *vcpu = file->private_data;
+
+	if (vcpu->ring.gfns && vma->vm_pgoff + vma_pages(vma) > KVM_DIRTY_LOG_PAGE_OFFSET &&
+	    (vma->vm_flags & (VM_SHARED | VM_EXEC)) != VM_SHARED)
+		return -EINVAL;
 	vma->vm_ops = &vcpu_vm_ops;
 	return 0;
 }

@@ -171,18 +171,18 @@ struct vhm_events {
  * Outside it: CLOCK, rewrite the paravirtual clock page; PV, look at the other
  * pages shared with the guest (pv.c); ROOT, find the shadow's root anew; RESET, INIT arrived; SIPI, start-up
  * arrived; IOAPIC_EOI, tell the VMM of one; INTERCEPTS, recompute which MSRs exit;
- * DEAD, the VM was killed.
+ * RING_FULL, tell the VMM if it is; DEAD, the VM was killed.
  */
 enum vhm_request {
 	VHM_REQ_TLB_FLUSH, VHM_REQ_EVENT,
 	VHM_REQ_CLOCK, VHM_REQ_PV, VHM_REQ_ROOT, VHM_REQ_RESET, VHM_REQ_SIPI, VHM_REQ_IOAPIC_EOI,
-	VHM_REQ_INTERCEPTS, VHM_REQ_DEAD,
+	VHM_REQ_INTERCEPTS, VHM_REQ_RING_FULL, VHM_REQ_DEAD,
 };
 
 /* Those that need interrupts on; the others are served inside the section. */
 #define VHM_SLOW_REQUESTS	(BIT(VHM_REQ_CLOCK) | BIT(VHM_REQ_PV) | BIT(VHM_REQ_ROOT) |	\
 				 BIT(VHM_REQ_RESET) | BIT(VHM_REQ_SIPI) | BIT(VHM_REQ_IOAPIC_EOI) |		\
-				 BIT(VHM_REQ_INTERCEPTS) | BIT(VHM_REQ_DEAD))
+				 BIT(VHM_REQ_INTERCEPTS) | BIT(VHM_REQ_RING_FULL) | BIT(VHM_REQ_DEAD))
 
 /* ---- vCPU -------------------------------------------------------------- */
 
@@ -328,6 +328,7 @@ struct vhm_vcpu {
 	u8 emul_run;		/* [o] instructions performed in place of the CPU's, modulo */
 	struct vhm_pt_cache pt_cache;	/* [m] spare table pages (mmu/) */
 	struct vhm_shadow_vcpu shadow;	/* see there */
+	struct vhm_ring ring;	/* mmu/ring.c */
 
 	sigset_t sigset;	/* [m] KVM_SET_SIGNAL_MASK, while sigset_active */
 	bool sigset_active;	/* [m] */

@@ -135,6 +135,9 @@ static int enable_cap(struct vhm_vm *vm, const struct kvm_enable_cap *c)
 		return 0;
 	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return vhm_mem_manual_log(vm, val);
+	case KVM_CAP_DIRTY_LOG_RING:
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return vhm_ring_enable(vm, val);
 	}
 	return -EINVAL;
 }
@@ -157,6 +160,7 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	VHM_ROW(KVM_GET_DIRTY_LOG, struct kvm_dirty_log, r = vhm_mem_dirty_log(vm, a));
 	VHM_ROW(KVM_CLEAR_DIRTY_LOG, struct kvm_clear_dirty_log,
 		r = vhm_mem_clear_dirty_log(vm, a));
+	VHM_ROW_RAW(KVM_RESET_DIRTY_RINGS, r = vhm_ring_reset_all(vm));
 	/* no CPU needs the pages of the former: its address is checked as KVM does */
 	VHM_ROW_RAW(KVM_SET_TSS_ADDR, r = arg > (unsigned int)(-3 * PAGE_SIZE) ? -EINVAL : 0);
 	VHM_ROW(KVM_SET_IDENTITY_MAP_ADDR, u64, VHM_LOCKED(vm, r = set_identity_map(vm, *a)));

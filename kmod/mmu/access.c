@@ -50,7 +50,7 @@ int vhm_gpa_access(struct vhm_vm *vm, u64 gpa, void *buf, unsigned int len, bool
 		if (left)
 			return -EFAULT;
 		if (write) {
-			vhm_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+			vhm_slot_mark_dirty(vm, slot, gpa >> PAGE_SHIFT);
 			if (unlikely(vm->mem.shadow) && !nofault)
 				vhm_shadow_wrote(vm, gpa, n);
 		}
@@ -99,6 +99,6 @@ int vhm_gpa_cmpxchg(struct vhm_vm *vm, u64 gpa, u64 *old, u64 new, unsigned int 
 	r = size == 8 ? CMPXCHG_USER(64) : size == 4 ? CMPXCHG_USER(32) :
 	    size == 2 ? CMPXCHG_USER(16) : CMPXCHG_USER(8);
 	if (!r)
-		vhm_slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
+		vhm_slot_mark_dirty(vm, slot, gpa >> PAGE_SHIFT);
 	return r;
 }

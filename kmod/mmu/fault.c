@@ -93,7 +93,7 @@ static int map_backing(struct vhm_vcpu *vcpu, const struct vhm_memslot *slot,
 	    !(mem->invalidating && hva >= mem->inv_start && hva < mem->inv_end)) {
 		r = vhm_pt_install(mem, &vcpu->pt_cache, leaf);
 		if (!r && leaf->write)	/* of a slot, then */
-			vhm_slot_mark_dirty(slot, leaf->gfn);
+			vhm_slot_mark_dirty(vcpu->vm, slot, leaf->gfn);
 		vcpu->stats.pf_fixed += !r && !mem->shadow;
 	}
 	read_unlock(&mem->lock);

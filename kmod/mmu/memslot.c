@@ -32,6 +32,17 @@ const struct vhm_memslot *vhm_slot_find(struct vhm_vm *vm, u64 gfn)
 	return vhm_slots_find(slots_of(vm), gfn);
 }
 
+const struct vhm_memslot *vhm_slot_by_id(struct vhm_vm *vm, u32 id)
+{
+	const struct vhm_slots *s = slots_of(vm);
+	u32 i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->slot[i].id == id)
+			return &s->slot[i];
+	return NULL;
+}
+
 /* ---- life of the room -------------------------------------------------------- */
 
 int vhm_mem_init(struct vhm_vm *vm)
@@ -93,6 +104,12 @@ static int replace(struct vhm_vm *vm, u32 id, const struct vhm_memslot *add)
 	return 0;
 }
 
+/* A page whose bit is set would never enter a ring. */
+static bool initially_set(struct vhm_vm *vm)
+{
+	return vm->mem.manual_log & KVM_DIRTY_LOG_INITIALLY_SET && !vm->mem.ring_entries;
+}
+
 /* A slot comes (old is empty), goes (no new), moves, or its logging begins or ends. */
 static int change_slot(struct vhm_vm *vm, u32 id, const struct vhm_memslot *old,
 		       const struct vhm_memslot *new)
@@ -107,7 +124,7 @@ static int change_slot(struct vhm_vm *vm, u32 id, const struct vhm_memslot *old,
 	if (new && old->gfn == new->gfn && new->dirty_bitmap)
 		op = VHM_PT_PROTECT;
 	/* every page is logged as dirty: it is protected when its bit is cleared */
-	if (op == VHM_PT_PROTECT && vm->mem.manual_log & KVM_DIRTY_LOG_INITIALLY_SET)
+	if (op == VHM_PT_PROTECT && initially_set(vm))
 		end = old->gfn;
 	for (gfn = old->gfn; gfn < end; gfn = next) {
 		next = min(end, (gfn | (ZAP_CHUNK - 1)) + 1);
@@ -134,19 +151,9 @@ static bool region_ok(const struct kvm_userspace_memory_region *r)
 		 !(last >> vhm_caps.maxphyaddr)));
 }
 
-static const struct vhm_memslot *slot_by_id(const struct vhm_slots *s, u32 id)
-{
-	u32 i;
-
-	for (i = 0; i < s->n; i++)
-		if (s->slot[i].id == id)
-			return &s->slot[i];
-	return NULL;
-}
-
 static int set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_region *r)
 {
-	const struct vhm_memslot *found = slot_by_id(slots_of(vm), r->slot);
+	const struct vhm_memslot *found = vhm_slot_by_id(vm, r->slot);
 	struct vhm_memslot old = found ? *found : (struct vhm_memslot){};
 	struct vhm_memslot new = {
 		.gfn = r->guest_phys_addr >> PAGE_SHIFT, .npages = r->memory_size >> PAGE_SHIFT,
@@ -169,7 +176,7 @@ static int set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_regio
 			kvcalloc(BITS_TO_LONGS(new.npages), sizeof(long), GFP_KERNEL_ACCOUNT);
 		if (!new.dirty_bitmap)
 			return -ENOMEM;
-		if (!old.dirty_bitmap && vm->mem.manual_log & KVM_DIRTY_LOG_INITIALLY_SET)
+		if (!old.dirty_bitmap && initially_set(vm))
 			bitmap_set(new.dirty_bitmap, 0, new.npages);
 	}
 	ret = change_slot(vm, r->slot, &old, &new);
@@ -258,10 +265,12 @@ int vhm_mem_dirty_log(struct vhm_vm *vm, struct kvm_dirty_log *log)
 {
 	const struct vhm_memslot *slot;
 
+	if (vm->mem.ring_entries)
+		return -ENXIO;
 	if (log->slot >= VHM_MAX_SLOTS)
 		return -EINVAL;
 	guard(mutex)(&vm->mem.slots_lock);
-	slot = slot_by_id(slots_of(vm), log->slot);
+	slot = vhm_slot_by_id(vm, log->slot);
 	if (!slot || !slot->dirty_bitmap)
 		return -ENOENT;
 	return dirty_log(vm, slot, vm->mem.manual_log ? LOG_SHOW : LOG_TAKE, 0,
@@ -273,10 +282,12 @@ int vhm_mem_clear_dirty_log(struct vhm_vm *vm, struct kvm_clear_dirty_log *log)
 	const struct vhm_memslot *slot;
 	u64 left;
 
+	if (vm->mem.ring_entries)
+		return -ENXIO;
 	if (log->slot >= VHM_MAX_SLOTS || log->first_page % 64)
 		return -EINVAL;
 	guard(mutex)(&vm->mem.slots_lock);
-	slot = slot_by_id(slots_of(vm), log->slot);
+	slot = vhm_slot_by_id(vm, log->slot);
 	if (!slot || !slot->dirty_bitmap)
 		return -ENOENT;
 	left = slot->npages - log->first_page;

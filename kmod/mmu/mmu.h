@@ -47,6 +47,7 @@ struct vhm_mem {
 	struct mutex slots_lock;	/* serialises slot changes and dirty log */
 	struct vhm_slots __rcu *slots;
 	u32 manual_log;			/* under slots_lock: KVM_DIRTY_LOG_* that the VMM chose */
+	u32 ring_entries;		/* vm->lock to set, before there are vCPUs: 0, no dirty rings */
 	rwlock_t lock;			/* tables: read to install a leaf, write to remove */
 	u64 root_pa;			/* constant: one root per VM with nested paging */
 	const struct vhm_pte_fmt *fmt;	/* constant */
@@ -72,6 +73,16 @@ struct vhm_shadow_vcpu {
 	int n;			/* these are for the owner: spare pages */
 	struct vhm_sp *spare[VHM_SP_SPARE], *low;
 };
+
+/* A vCPU's dirty ring (ring.c). The indices run freely; either is read anywhere. */
+struct vhm_ring {
+	raw_spinlock_t lock;		/* next */
+	u32 next;			/* where the next entry goes */
+	u32 reset;			/* under slots_lock: the oldest that was not taken back */
+	struct kvm_dirty_gfn *gfns;	/* constant, vmalloc: shared with the VMM, hostile */
+};
+/* the API's bound on entries, 65536, in bytes */
+#define VHM_RING_MAX_BYTES	(65536 * sizeof(struct kvm_dirty_gfn))
 
 /*
  * A second-level entry format: 64-bit entries, 512 to a table, told apart by
@@ -113,7 +124,8 @@ int vhm_mem_set_region(struct vhm_vm *vm, const struct kvm_userspace_memory_regi
 
 /**
  * vhm_mem_dirty_log: KVM_GET_DIRTY_LOG: hand out and clear. Process. -EINVAL
- * slot number, -ENOENT no such slot or not logging, -EFAULT, -ENOMEM.
+ * slot number, -ENOENT no such slot or not logging, -EFAULT, -ENOMEM; -ENXIO:
+ * there are dirty rings instead.
  */
 int vhm_mem_dirty_log(struct vhm_vm *vm, struct kvm_dirty_log *log);
 
@@ -124,9 +136,28 @@ int vhm_mem_manual_log(struct vhm_vm *vm, u64 how);
 /**
  * vhm_mem_clear_dirty_log: KVM_CLEAR_DIRTY_LOG: protect and take the bits that the
  * VMM names. Process. -EINVAL slot number, pages beyond the slot or no whole words;
- * -ENOENT no such slot or not logging; -ENOMEM; -EFAULT: some may have been cleared.
+ * -ENOENT no such slot or not logging; -ENOMEM; -EFAULT: some may have been cleared;
+ * -ENXIO: there are dirty rings instead.
  */
 int vhm_mem_clear_dirty_log(struct vhm_vm *vm, struct kvm_clear_dirty_log *log);
+
+/**
+ * vhm_ring_enable: KVM_CAP_DIRTY_LOG_RING: each vCPU gets a ring of so many bytes.
+ * vm->lock. -E2BIG; -EINVAL: no power of two, less than a page, a vCPU exists, done
+ * before.
+ */
+int vhm_ring_enable(struct vhm_vm *vm, u64 size);
+/** vhm_ring_alloc: the ring of a new vCPU, if there are any. vcpu->vm is set. -ENOMEM. */
+int vhm_ring_alloc(struct vhm_vcpu *vcpu);
+/** vhm_ring_page: page n of the ring, or NULL. */
+struct page *vhm_ring_page(struct vhm_vcpu *vcpu, unsigned long n);
+/** vhm_ring_full: must the VMM take entries before the vCPU goes on? Any context. */
+bool vhm_ring_full(struct vhm_vcpu *vcpu);
+/**
+ * vhm_ring_reset_all: KVM_RESET_DIRTY_RINGS: take back and protect what the VMM has
+ * marked. Process. The number of entries; -EINVAL: no rings.
+ */
+int vhm_ring_reset_all(struct vhm_vm *vm);
 
 /**
  * vhm_mmu_fault: second-level fault with interrupts on, srcu held. VHM_RESUME
@@ -139,6 +170,9 @@ int vhm_mmu_fault(struct vhm_vcpu *vcpu, const struct vhm_fault *f);
 
 /** vhm_pt_cache_free: at vCPU destruction. */
 void vhm_pt_cache_free(struct vhm_pt_cache *cache);
+
+/** vhm_slot_by_id: the slot of this number or NULL; srcu or slots_lock. */
+const struct vhm_memslot *vhm_slot_by_id(struct vhm_vm *vm, u32 id);
 
 /** vhm_slot_find: the slot of a frame or NULL; srcu or section. */
 const struct vhm_memslot *vhm_slot_find(struct vhm_vm *vm, u64 gfn);

@@ -9,7 +9,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
-#include "mmu.h"
+#include "vhm.h"
 
 /** vhm_level_pages: 4 KiB frames that an entry of this level covers. */
 static inline u64 vhm_level_pages(int level)
@@ -73,14 +73,18 @@ void vhm_pt_free_list(struct list_head *freed);
 /** vhm_pt_cache_fill: at least n spare pages. Process. -ENOMEM. */
 int vhm_pt_cache_fill(struct vhm_pt_cache *cache, int n);
 
+/** vhm_ring_push: tell the VMM of a page of a slot that was clean. Any context, a vCPU's thread. */
+void vhm_ring_push(struct vhm_vm *vm, const struct vhm_memslot *slot, u64 page);
+
 /**
  * vhm_slot_mark_dirty: log a frame of the slot, after the write or after the
- * entry that permits it was made. Any context.
+ * entry that permits it was made. Any context, a vCPU's thread.
  */
-static inline void vhm_slot_mark_dirty(const struct vhm_memslot *slot, u64 gfn)
+static inline void vhm_slot_mark_dirty(struct vhm_vm *vm, const struct vhm_memslot *slot, u64 gfn)
 {
-	if (slot->dirty_bitmap)
-		set_bit_le(gfn - slot->gfn, slot->dirty_bitmap);
+	if (slot->dirty_bitmap && !test_and_set_bit_le(gfn - slot->gfn, slot->dirty_bitmap) &&
+	    vm->mem.ring_entries)
+		vhm_ring_push(vm, slot, gfn - slot->gfn);
 }
 
 /**

@@ -35,9 +35,9 @@ typedef int64_t s64;
 typedef struct { u64 v; } atomic64_t;
 #define atomic64_or(bits, a)		((void)__sync_fetch_and_or(&(a)->v, bits))
 #define atomic64_andnot(bits, a)	((void)__sync_fetch_and_and(&(a)->v, ~(bits)))
-static inline void set_bit_le(unsigned long nr, unsigned long *map)
+static inline bool test_and_set_bit_le(unsigned long nr, unsigned long *map)
 {
-	__sync_fetch_and_or(&map[nr / 64], 1ul << nr % 64);
+	return __sync_fetch_and_or(&map[nr / 64], 1ul << nr % 64) >> nr % 64 & 1;
 }
 
 /* ---- user memory: all of it is there ---- */
@@ -59,7 +59,7 @@ typedef struct { long v; } atomic_long_t;
 #define atomic_long_dec(a)	((void)__sync_fetch_and_sub(&(a)->v, 1))
 
 struct mutex { int unused; };
-typedef struct { int unused; } rwlock_t;
+typedef struct { int unused; } rwlock_t, raw_spinlock_t;
 struct mmu_notifier { int unused; };
 struct mmu_notifier_ops;
 
