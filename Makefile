@@ -21,7 +21,7 @@ comma := ,
 # A person who types `make demo` wants all processors at work.
 J := $(if $(filter 0,$(MAKELEVEL)),-j$(shell nproc))
 
-BUILD_NEEDS := gcc make libc6-dev libseccomp-dev
+BUILD_NEEDS := gcc make libc6-dev libseccomp-dev libjson-c-dev zlib1g-dev
 ifneq ($(HOSTS),local)
 BUILD_NEEDS += kernel
 endif

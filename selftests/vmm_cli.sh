@@ -372,6 +372,135 @@ test_terminal() {
 	check "... after a crash as well" 0
 }
 
+# counted FILE: how far the guest has counted, by its last whole line
+counted() {
+	local n
+	n=$(tail -c 100 "$1" | sed -n 's/^\([0-9a-f]\{8\}\) [0-9a-f]\{8\} [0-9a-f]\{8\}$/\1/p' |
+		tail -1)
+	echo $((16#0$n))
+}
+reached() { # FILE N
+	ended || [ "$(counted "$1")" -ge "$2" ]
+}
+# counts_on FILE: the guest counts further than it has now
+counts_on() {
+	wait_for 100 reached "$1" $(($(counted "$1") + 2)) && ! ended
+}
+# same FILE...: the files' last lines end in the same two numbers
+same() {
+	[ "$(tail -q -c 300 "$@" | sed -n 's/^[0-9a-f]\{8\} \([0-9a-f]\{8\} [0-9a-f]\{8\}\)$/\1/p' |
+		sort -u | wc -l)" = 1 ]
+}
+# ask WANT COMMAND...: a command to a control socket; its status in $st
+ask() {
+	timeout -k 5 120 "$hv" "${@:2}" >"$tmp/said" 2>"$tmp/err" </dev/null
+	st=$?
+	[ $st = "$1" ] || st="status $st"
+}
+
+test_control() {
+	local pid n socket=$tmp/socket
+
+	start -a c --control "$socket"
+	wait_for 100 reached "$tmp/out" 1
+	ask 0 status "$socket"
+	grep -q '^state *running$' "$tmp/said" && grep -q '^cpus *1$' "$tmp/said" &&
+		grep -q "^memory *$((64 << 20))$" "$tmp/said" || st=answer
+	check "status of a running guest" 0
+	ask 0 pause "$socket"
+	check "pause" 0
+	ask 0 status "$socket"
+	grep -q '^state *paused$' "$tmp/said" || st=answer
+	# What was on its way to the terminal has come: the answer followed it.
+	n=$(wc -c <"$tmp/out")
+	ask 0 status "$socket"
+	sleep 1
+	[ "$(wc -c <"$tmp/out")" = "$n" ] || st="goes on"
+	check "a paused guest stands still" 0
+	ask 0 pause "$socket"
+	check "pause of a paused guest" 0
+	ask 0 resume "$socket"
+	counts_on "$tmp/out" || st=stands
+	check "a resumed guest goes on" 0
+	printf 'GET / HTTP/1.0\r\n\0' | timeout 20 socat -t 5 - "UNIX-CONNECT:$socket" >"$tmp/said"
+	[ ! -s "$tmp/said" ] || st=answer
+	head -c 10000 /dev/zero | tr '\0' x | timeout 20 socat -t 5 - "UNIX-CONNECT:$socket" >"$tmp/said" 2>&1
+	printf '{"method":"org.hv.Machine.Fly"}\0' | timeout 20 socat -t 5 - "UNIX-CONNECT:$socket" >"$tmp/said"
+	grep -q MethodNotFound "$tmp/said" || st=answer
+	printf '{"method":"org.hv.Machine.Snapshot"}\0' | timeout 20 socat -t 5 - "UNIX-CONNECT:$socket" >"$tmp/said"
+	grep -q 'no file came' "$tmp/said" || st=answer
+	counts_on "$tmp/out" || st=stands
+	check "what is not a request changes nothing" 0
+	ask 0 stop "$socket"
+	check "stop" 0
+	reap
+	check "... ends the VM" 123
+	ask 1 status "$socket"
+	grep -q 'the VM is gone' "$tmp/err" || st=message
+	check "a socket without a VM" 1
+	rm -f "$socket"
+}
+
+test_snapshot() {
+	local pid n i socket=$tmp/socket snap=$tmp/snap pids=()
+
+	start -a c --control "$socket"
+	wait_for 100 reached "$tmp/out" 2
+	ask 0 snapshot "$socket" "$snap"
+	check "snapshot of a running guest" 0
+	n=$(counted "$tmp/out")
+	counts_on "$tmp/out" || st=stands
+	check "... which goes on" 0
+	mkdir "$tmp/small"
+	if mount -t tmpfs -o size=8k small "$tmp/small" 2>"$tmp/err"; then
+		ask 1 snapshot "$socket" "$tmp/small/snap"
+		grep -q 'No space left' "$tmp/err" && [ -z "$(ls "$tmp/small")" ] || st=message
+		counts_on "$tmp/out" || st=stands
+		check "a full disk: an error, no file, the guest goes on" 1
+		umount "$tmp/small"
+	else
+		skip "a full disk" "no tmpfs"
+	fi
+	ask 0 pause "$socket"
+	ask 0 snapshot "$socket" "$snap.2"
+	ask 0 status "$socket"
+	grep -q '^state *paused$' "$tmp/said" || st=answer
+	check "a paused guest is still paused after a snapshot" 0
+	ask 0 stop "$socket"
+	reap
+	cp "$tmp/out" "$tmp/first"
+	rm -f "$socket"
+
+	for i in 1 2 3; do
+		"$hv" restore "$snap" -d "$dev" --control "$socket.$i" \
+			>"$tmp/out.$i" 2>"$tmp/err" </dev/null &
+		pids+=($!)
+	done
+	for i in 1 2 3; do
+		pid=${pids[i - 1]}
+		wait_for 100 reached "$tmp/out.$i" $((n + 1))
+		ask 0 stop "$socket.$i"
+		reap
+		[ "$(counted "$tmp/out.$i")" -gt "$n" ] || st=stands
+		! grep -q '^00000001 ' "$tmp/out.$i" || st="from the start"
+		same "$tmp/first" "$tmp/out.$i" || st="other numbers"
+		check "clone $i goes on where the guest was" 123
+	done
+
+	cp "$snap" "$tmp/bad"
+	printf 'X' | dd of="$tmp/bad" bs=1 seek=100 conv=notrunc 2>"$tmp/err"
+	error "snapshot: state damaged" "damaged" restore "$tmp/bad" -d "$dev"
+	printf 'XYZ' | dd of="$tmp/bad" bs=1 seek=13 conv=notrunc 2>"$tmp/err"
+	error "snapshot: header damaged" "damaged" restore "$tmp/bad" -d "$dev"
+	cp "$snap" "$tmp/bad"
+	truncate -s -1 "$tmp/bad"
+	error "snapshot: cut short" "cut short" restore "$tmp/bad" -d "$dev"
+	error "snapshot: not one" "not a snapshot" restore "$kernel" -d "$dev"
+	error "snapshot: memory said again" "the snapshot says" restore "$snap" -d "$dev" -m 64
+	error "snapshot: no socket" "No such file" snapshot "$tmp/none" "$tmp/bad"
+	rm -f "$tmp/bad" "$snap" "$snap.2"
+}
+
 # KVM holds SVM or VMX while it has a VM; hv must say so and leave.
 test_owner() {
 	local pid loaded=
@@ -402,7 +531,7 @@ if ! cp "$here/out/vmm_guest" "$tmp/tiny" || ! build_initrd; then
 	echo "Bail out! no guests: run make in $here"
 	exit 1
 fi
-for t in ${*:-usage files status signals sandbox pipes linux terminal owner}; do
+for t in ${*:-usage files status signals sandbox pipes control snapshot linux terminal owner}; do
 	test_$t
 done
 echo "1..$count"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A tiny PVH guest for vmm_cli.sh: the last character of its command line
- * says what it does.  32-bit flat code, no stack, no interrupts.
+ * says what it does.  32-bit flat code, no interrupts.
  *
  * Build: cc -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000 -Wl,--build-id=none
  * then objcopy to elf64-x86-64.
@@ -42,6 +42,8 @@ _start:
 	je	output
 	cmp	$'i', %cl
 	je	echo
+	cmp	$'c', %cl
+	je	count
 	cmp	$'h', %cl
 	je	halt
 	mov	$99, %al		/* not one of ours */
@@ -110,6 +112,60 @@ echo:
 	je	power_off
 	out	%al, %dx
 	jmp	1b
+
+/*
+ * For ever: a line with a counter, a sum over memory, and a number that only an
+ * SSE register holds.  The last two never change.
+ */
+count:
+	mov	$0x300000, %esp
+	mov	%cr4, %eax
+	or	$0x200, %eax		/* OSFXSR */
+	mov	%eax, %cr4
+	rdtsc
+	movd	%eax, %xmm7
+	mov	$0x200000, %edi
+	mov	$0x4000, %ecx
+1:	imul	$1664525, %eax
+	add	$1013904223, %eax
+	stosl
+	loop	1b
+	xor	%ebp, %ebp
+2:	inc	%ebp
+	mov	$0x200000, %esi
+	mov	$0x4000, %ecx
+	xor	%edi, %edi
+3:	lodsl
+	add	%eax, %edi
+	rol	$1, %edi
+	loop	3b
+	mov	%ebp, %eax
+	mov	$' ', %bl
+	call	hex
+	mov	%edi, %eax
+	call	hex
+	movd	%xmm7, %eax
+	mov	$'\n', %bl
+	call	hex
+	jmp	2b
+
+/* %eax in hexadecimal, then the character %bl */
+hex:
+	mov	$8, %ecx
+	mov	$0x3f8, %dx
+1:	rol	$4, %eax
+	push	%eax
+	and	$15, %al
+	add	$'0', %al
+	cmp	$'9', %al
+	jbe	2f
+	add	$'a' - '0' - 10, %al
+2:	out	%al, %dx
+	pop	%eax
+	loop	1b
+	mov	%bl, %al
+	out	%al, %dx
+	ret
 
 halt:
 	cli

@@ -199,6 +199,7 @@ void console_init(struct vm *vm)
 	c->serial = serial_new(&com1_ops, vm);
 	com1 = (struct bus_range){ PORT_COM1, 8, serial_access, c->serial, true };
 	bus_add_ports(&vm->bus, "serial", &com1, 1);
+	serial_state(vm, c->serial, "com1");
 
 	/* Blocked in every thread; vCPU threads inherit the mask. */
 	sigemptyset(&set);
@@ -219,7 +220,7 @@ void console_init(struct vm *vm)
 
 void console_run(struct vm *vm)
 {
-	enum { WAKE, SIGNAL, OUT, IN, FDS };
+	enum { WAKE, SIGNAL, OUT, IN, CONTROL, FDS };
 	struct console *c = vm->console;
 	struct pollfd fd[FDS] = {
 		[WAKE] = { .fd = c->wake_fd, .events = POLLIN },
@@ -237,6 +238,7 @@ void console_run(struct vm *vm)
 		fd[OUT].fd = c->out_len ? STDOUT_FILENO : -1;
 		pthread_mutex_unlock(&vm->bus.lock);
 		fd[IN].fd = !c->eof && (room || c->tty) ? STDIN_FILENO : -1;
+		control_poll(vm, &fd[CONTROL]);
 		if (poll(fd, FDS, -1) < 0)
 			continue;
 		if (fd[WAKE].revents)
@@ -247,6 +249,7 @@ void console_run(struct vm *vm)
 			write_out(vm);
 		if (fd[IN].revents)
 			read_in(vm, room);
+		control_ready(vm, &fd[CONTROL]);
 	}
 	/* A vCPU may wait for room that nobody makes any more. */
 	pthread_mutex_lock(&vm->bus.lock);

@@ -58,8 +58,7 @@ static unsigned int id_bits(unsigned int n)
 	return bits;
 }
 
-/* All that the device supports; the caller frees it. */
-static struct kvm_cpuid2 *supported_cpuid(const struct vm *vm)
+struct kvm_cpuid2 *cpu_supported(const struct vm *vm)
 {
 	struct kvm_cpuid2 *c;
 	unsigned int n;
@@ -138,7 +137,7 @@ struct cpu_traits {
 static void cpu_set_cpuid(struct vcpu *vcpu, struct cpu_traits *traits)
 {
 	struct vm *vm = vcpu->vm;
-	struct kvm_cpuid2 *c = supported_cpuid(vm);
+	struct kvm_cpuid2 *c = cpu_supported(vm);
 	bool deadline = ioctl(vm->dev_fd, KVM_CHECK_EXTENSION,
 			      KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	unsigned int i;

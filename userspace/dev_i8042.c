@@ -30,6 +30,7 @@ enum {
 
 struct i8042 {
 	struct vm *vm;
+	/* From here on: the state that a snapshot keeps. */
 	u8 status, out, config, command;
 };
 
@@ -121,4 +122,5 @@ void dev_i8042_add(struct vm *vm)
 	kbc->status = STATUS_SYSTEM | STATUS_UNLOCKED;
 	kbc->config = CONFIG_DEFAULT;
 	bus_add_ports(&vm->bus, "i8042", ranges, ARRAY_SIZE(ranges));
+	state_add(vm, "i8042", &kbc->status, sizeof(*kbc) - offsetof(struct i8042, status));
 }

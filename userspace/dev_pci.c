@@ -25,6 +25,7 @@
 
 struct pci {
 	struct vm *vm;
+	/* From here on: the state that a snapshot keeps. */
 	u32 addr;
 	u8 reset;
 	u8 bridge[256];		/* configuration space; read-only but COMMAND */
@@ -104,4 +105,5 @@ void dev_pci_add(struct vm *vm)
 	      PCI_COMMAND_MASTER);
 	put16(pci->bridge + PCI_CLASS_DEVICE, 0x0600);	/* host bridge */
 	bus_add_ports(&vm->bus, "pci", ranges, ARRAY_SIZE(ranges));
+	state_add(vm, "pci", &pci->addr, sizeof(*pci) - offsetof(struct pci, addr));
 }

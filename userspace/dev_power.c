@@ -20,6 +20,7 @@
 
 struct power {
 	struct vm *vm;
+	/* From here on: the state that a snapshot keeps. */
 	u8 enable[2];
 	u8 cnt[2];
 };
@@ -84,4 +85,5 @@ void dev_power_add(struct vm *vm)
 		die("power: out of memory");
 	pm->vm = vm;
 	bus_add_ports(&vm->bus, "power", ranges, ARRAY_SIZE(ranges));
+	state_add(vm, "power", &pm->enable, sizeof(*pm) - offsetof(struct power, enable));
 }

@@ -192,4 +192,5 @@ void dev_rtc_add(struct vm *vm)
 	rtc->reg[RTC_D] = D_VALID;
 	cmos_memory(rtc, vm->mem.size);
 	bus_add_ports(&vm->bus, "rtc", &range, 1);
+	state_add(vm, "rtc", rtc, sizeof(*rtc));
 }

@@ -26,6 +26,7 @@
 struct serial {
 	const struct serial_ops *ops;
 	void *opaque;
+	/* From here on: the state that a snapshot keeps. */
 	u8 ier, fcr, lcr, mcr, lsr, msr, scr;
 	u8 dll, dlm;
 	bool thr_pending;	/* transmitter empty, guest not yet told */
@@ -250,4 +251,9 @@ void serial_poll(struct serial *s)
 {
 	rx_fill(s);
 	serial_update_irq(s);
+}
+
+void serial_state(struct vm *vm, struct serial *s, const char *name)
+{
+	state_add(vm, name, &s->ier, sizeof(*s) - offsetof(struct serial, ier));
 }

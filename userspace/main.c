@@ -8,17 +8,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../uapi/hv.h"
+#include "snapshot.h"
 #include "vmm.h"
 
-#define HV_VERSION	"0.1"
 #define MEMORY_DEFAULT	(256 * MIB)
-#define MEMORY_MAX	(1024 * GIB)
-#define CPUS_MAX	1024
 
 static const char help[] =
 "usage: hv run --kernel FILE [OPTION...]   run a Linux guest on this terminal\n"
+"       hv restore FILE [OPTION...]        run a guest on from a snapshot\n"
+"       hv snapshot SOCKET FILE            keep a running guest in a file\n"
+"       hv pause|resume|stop|status SOCKET\n"
 "       hv version                         print the version\n"
 "       hv --help | hv run --help          print help\n"
 "\n"
@@ -36,6 +38,7 @@ static const char run_help[] =
 "  -m, --memory SIZE   guest memory: 256, 256M or 1G (default 256M)\n"
 "  -c, --cpus N        number of CPUs (default 1)\n"
 "  -d, --device PATH   device that speaks the KVM API (default " HV_DEV_PATH ")\n"
+"      --control PATH  socket for hv pause, resume, stop, status and snapshot\n"
 "      --no-sandbox    keep privileges and all system calls while the guest runs\n"
 "  -h, --help          this text\n"
 "\n"
@@ -114,6 +117,13 @@ static unsigned int parse_cpus(const char *arg)
 	return n;
 }
 
+static const struct run_options defaults = {
+	.device = HV_DEV_PATH,
+	.memory = MEMORY_DEFAULT,
+	.cpus = 1,
+	.sandbox = true,
+};
+
 static void parse_run(int argc, char **argv, struct run_options *opt)
 {
 	static const struct option longs[] = {
@@ -123,6 +133,7 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 		{ "memory", required_argument, NULL, 'm' },
 		{ "cpus", required_argument, NULL, 'c' },
 		{ "device", required_argument, NULL, 'd' },
+		{ "control", required_argument, NULL, 'C' },
 		{ "no-sandbox", no_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -149,6 +160,9 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 		case 'd':
 			opt->device = optarg;
 			break;
+		case 'C':
+			opt->control = optarg;
+			break;
 		case 'S':
 			opt->sandbox = false;
 			break;
@@ -165,48 +179,91 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 	}
 	if (optind < argc)
 		die("%s: not an option (see hv run --help)", argv[optind]);
-	if (!opt->kernel)
-		die("run: no kernel given (say --kernel FILE)");
+}
+
+/* The machine is built: let it run, on this terminal, to its end. */
+static int run_machine(struct vm *vm, const struct run_options *opt)
+{
+	if (opt->sandbox)
+		sandbox_drop_privileges();
+	vcpus_start(vm);
+	if (opt->sandbox)
+		sandbox_enter(vm);
+	vcpus_go(vm);
+	console_run(vm);
+	vcpus_join(vm);
+	control_close(vm);
+	console_close(vm);
+	return atomic_load(&vm->status);
+}
+
+static void add_devices(struct vm *vm, const struct run_options *opt)
+{
+	console_init(vm);
+	dev_rtc_add(vm);
+	dev_i8042_add(vm);
+	dev_pci_add(vm);
+	dev_power_add(vm);
+	if (opt->control)
+		control_init(vm, opt->control);
 }
 
 static int run(int argc, char **argv)
 {
-	struct run_options opt = {
-		.device = HV_DEV_PATH,
-		.memory = MEMORY_DEFAULT,
-		.cpus = 1,
-		.sandbox = true,
-	};
+	struct run_options opt = defaults;
 	struct boot_entry entry;
 	static struct vm vm;
 
 	parse_run(argc, argv, &opt);
-	vm_create(&vm, &opt);
+	if (!opt.kernel)
+		die("run: no kernel given (say --kernel FILE)");
+	vm_create(&vm, &opt, NULL);
 	boot_load(&vm, &opt, &entry);
-	console_init(&vm);
-	dev_rtc_add(&vm);
-	dev_i8042_add(&vm);
-	dev_pci_add(&vm);
-	dev_power_add(&vm);
+	add_devices(&vm, &opt);
 	vcpus_create(&vm, &entry);
-	if (opt.sandbox)
-		sandbox_drop_privileges();
-	vcpus_start(&vm);
-	if (opt.sandbox)
-		sandbox_enter(&vm);
-	vcpus_go(&vm);
-	console_run(&vm);
-	vcpus_join(&vm);
-	console_close(&vm);
-	return atomic_load(&vm.status);
+	return run_machine(&vm, &opt);
+}
+
+/* What a snapshot fixes cannot be chosen again. */
+static int restore(int argc, char **argv)
+{
+	struct run_options opt = defaults;
+	struct snapshot from;
+	static struct vm vm;
+
+	if (argc < 2 || argv[1][0] == '-')
+		die("usage: hv restore FILE [--device PATH] [--control PATH] [--no-sandbox]");
+	parse_run(argc - 1, argv + 1, &opt);
+	if (opt.kernel || opt.initrd || opt.append ||
+	    opt.memory != defaults.memory || opt.cpus != defaults.cpus)
+		die("restore: the snapshot says kernel, memory and CPUs (only --device, --control and --no-sandbox fit)");
+	snapshot_open(&from, argv[1]);
+	opt.memory = from.memory;
+	opt.cpus = from.cpus;
+	vm_create(&vm, &opt, &from);
+	add_devices(&vm, &opt);
+	vcpus_create(&vm, NULL);
+	state_load(&vm, &from.state);
+	free(from.state.p);
+	close(from.fd);
+	return run_machine(&vm, &opt);
 }
 
 int main(int argc, char **argv)
 {
+	static const char * const clients[] = {
+		"pause", "resume", "stop", "status", "snapshot",
+	};
 	const char *command = argc > 1 ? argv[1] : "";
+	size_t i;
 
 	if (!strcmp(command, "run"))
 		return run(argc - 1, argv + 1);
+	if (!strcmp(command, "restore"))
+		return restore(argc - 1, argv + 1);
+	for (i = 0; i < ARRAY_SIZE(clients); i++)
+		if (!strcmp(command, clients[i]))
+			return client(argc - 1, argv + 1);
 	if (!strcmp(command, "version") || !strcmp(command, "--version")) {
 		puts("hv " HV_VERSION);
 		return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guest RAM: anonymous memory of this process, in at most two ranges.
+ * Guest RAM: private memory of this process, in at most two ranges, of zeroes or
+ * of a snapshot's pages.
  *
  * The host reserves nothing until the guest touches a page, and may use huge
  * pages: both ends of a range are aligned alike in guest and host addresses.
@@ -30,21 +31,25 @@ static u8 *mem_reserve(u64 len)
 	return p;
 }
 
-static void mem_add(struct memory *mem, u64 gpa, u64 len)
+static void mem_add(struct memory *mem, u64 gpa, u64 len, int fd, u64 offset)
 {
 	struct ram *r = &mem->ram[mem->nr++];
 
 	r->gpa = gpa;
 	r->len = len;
 	r->hva = mem_reserve(len);
+	if (fd >= 0 && mmap(r->hva, len, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+			    offset + mem->size) == MAP_FAILED)
+		die("memory: the snapshot cannot be mapped: %s", strerror(errno));
 	mem->size += len;
 }
 
-void mem_init(struct memory *mem, u64 size)
+void mem_init(struct memory *mem, u64 size, int fd, u64 offset)
 {
-	mem_add(mem, 0, size < HOLE_START ? size : HOLE_START);
+	mem_add(mem, 0, size < HOLE_START ? size : HOLE_START, fd, offset);
 	if (size > HOLE_START)
-		mem_add(mem, HOLE_END, size - HOLE_START);
+		mem_add(mem, HOLE_END, size - HOLE_START, fd, offset);
 }
 
 void *mem_at(const struct memory *mem, u64 gpa, u64 len)

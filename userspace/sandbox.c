@@ -39,6 +39,19 @@ static const u32 ioctls[] = {
 	TCGETS, TCSETS,					/* the terminal */
 };
 
+/* Only with a control socket: serve it, and read the VM's state. */
+static const int control_calls[] = {
+	SCMP_SYS(accept4), SCMP_SYS(recvmsg), SCMP_SYS(close),
+	SCMP_SYS(pwrite64), SCMP_SYS(ftruncate),
+};
+
+static const u32 control_ioctls[] = {
+	KVM_GET_IRQCHIP, KVM_GET_PIT2, KVM_GET_CLOCK, KVM_CHECK_EXTENSION,
+	KVM_GET_CPUID2, KVM_GET_TSC_KHZ, KVM_GET_XSAVE, KVM_GET_XCRS,
+	KVM_GET_DEBUGREGS, KVM_GET_LAPIC, KVM_GET_MSRS, KVM_GET_VCPU_EVENTS,
+	KVM_GET_MP_STATE, KVM_KVMCLOCK_CTRL,
+};
+
 void sandbox_drop_privileges(void)
 {
 	struct __user_cap_header_struct head = {
@@ -57,17 +70,38 @@ void sandbox_drop_privileges(void)
 		    strerror(errno));
 }
 
-static int add_rules(scmp_filter_ctx ctx)
+static int allow_calls(scmp_filter_ctx ctx, const int *call, size_t n)
 {
-	int err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
-	size_t i;
+	int err = 0;
 
-	for (i = 0; !err && i < ARRAY_SIZE(plain_calls); i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, plain_calls[i], 0);
-	for (i = 0; !err && i < ARRAY_SIZE(ioctls); i++)
+	while (n-- && !err)
+		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, *call++, 0);
+	return err;
+}
+
+static int allow_ioctls(scmp_filter_ctx ctx, const u32 *call, size_t n)
+{
+	int err = 0;
+
+	while (n-- && !err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff,
-					       ioctls[i]));
+					       *call++));
+	return err;
+}
+
+static int add_rules(scmp_filter_ctx ctx, bool control)
+{
+	int err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
+
+	if (!err)
+		err = allow_calls(ctx, plain_calls, ARRAY_SIZE(plain_calls));
+	if (!err)
+		err = allow_ioctls(ctx, ioctls, ARRAY_SIZE(ioctls));
+	if (!err && control)
+		err = allow_calls(ctx, control_calls, ARRAY_SIZE(control_calls));
+	if (!err && control)
+		err = allow_ioctls(ctx, control_ioctls, ARRAY_SIZE(control_ioctls));
 	/* malloc() may still grow its heaps, but never with code in them. */
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -79,7 +113,7 @@ static int add_rules(scmp_filter_ctx ctx)
 	return err;
 }
 
-void sandbox_enter(const struct vm *vm __maybe_unused)
+void sandbox_enter(const struct vm *vm)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int err;
@@ -88,7 +122,7 @@ void sandbox_enter(const struct vm *vm __maybe_unused)
 	tzset();
 	if (!ctx)
 		die("sandbox: out of memory");
-	err = add_rules(ctx);
+	err = add_rules(ctx, vm->control);
 	if (!err)
 		err = seccomp_load(ctx);
 	if (err)

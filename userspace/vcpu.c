@@ -4,7 +4,8 @@
  *
  * A thread leaves its loop when the VM is stopped.  To get it out of KVM_RUN
  * the main thread sets `immediate_exit`, then sends a signal: whichever comes
- * first, before or inside the call, ends it.
+ * first, before or inside the call, ends it.  A pause works the same way, but the
+ * thread then waits instead of ending.
  */
 #include <errno.h>
 #include <signal.h>
@@ -131,6 +132,31 @@ static void vcpu_run_failed(struct vcpu *vcpu, int err)
 	vm_stop(vcpu->vm, err == EBUSY ? HV_EXIT_SETUP : HV_EXIT_ERROR);
 }
 
+/*
+ * Complete what the last exit has left open, then wait until vcpus_resume() or
+ * the VM's end.  `immediate_exit` is cleared before `pause` is looked at again,
+ * and vcpus_pause() sets them in the other order: no request is lost.
+ */
+static void vcpu_park(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	vcpu->run->immediate_exit = 1;
+	while (!ioctl(vcpu->fd, KVM_RUN, 0))
+		vcpu_exit(vcpu);
+	if (errno != EINTR && errno != EAGAIN)
+		vcpu_run_failed(vcpu, errno);
+	pthread_mutex_lock(&vm->park_lock);
+	if (++vm->parked == vm->nr_vcpus)
+		console_wake(vm);
+	while (atomic_load(&vm->pause) && !vm_stopped(vm))
+		pthread_cond_wait(&vm->unpark, &vm->park_lock);
+	vm->parked--;
+	vcpu->run->immediate_exit = 0;
+	atomic_thread_fence(memory_order_seq_cst);
+	pthread_mutex_unlock(&vm->park_lock);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
@@ -143,7 +169,9 @@ static void *vcpu_thread(void *arg)
 	pthread_barrier_wait(&vm->start);
 	pthread_barrier_wait(&vm->start);
 	while (!vm_stopped(vm)) {
-		if (!ioctl(vcpu->fd, KVM_RUN, 0))
+		if (atomic_load(&vm->pause))
+			vcpu_park(vcpu);
+		else if (!ioctl(vcpu->fd, KVM_RUN, 0))
 			vcpu_exit(vcpu);
 		else if (errno != EINTR && errno != EAGAIN)
 			vcpu_run_failed(vcpu, errno);
@@ -168,7 +196,8 @@ void vcpus_create(struct vm *vm, const struct boot_entry *entry)
 				 MAP_SHARED, vcpu->fd, 0);
 		if (vcpu->run == MAP_FAILED)
 			die("mmap of vCPU %u: %s", i, strerror(errno));
-		cpu_setup(vcpu, entry);
+		if (entry)
+			cpu_setup(vcpu, entry);
 	}
 }
 
@@ -198,7 +227,7 @@ void vcpus_go(struct vm *vm)
 	pthread_barrier_wait(&vm->start);
 }
 
-void vcpus_join(struct vm *vm)
+static void vcpus_kick(struct vm *vm)
 {
 	unsigned int i;
 
@@ -206,6 +235,47 @@ void vcpus_join(struct vm *vm)
 		vm->vcpus[i].run->immediate_exit = 1;
 		pthread_kill(vm->vcpus[i].thread, KICK_SIGNAL);
 	}
+}
+
+void vcpus_pause(struct vm *vm)
+{
+	atomic_store(&vm->pause, true);
+	vcpus_kick(vm);
+}
+
+void vcpus_resume(struct vm *vm)
+{
+	unsigned int i;
+
+	/* So that a guest with a watchdog knows why its time jumped. */
+	for (i = 0; i < vm->nr_vcpus; i++)
+		if (ioctl(vm->vcpus[i].fd, KVM_KVMCLOCK_CTRL, 0) && errno != EINVAL)
+			complain("KVM_KVMCLOCK_CTRL on %s: %s", vm->device,
+				 strerror(errno));
+	pthread_mutex_lock(&vm->park_lock);
+	atomic_store(&vm->pause, false);
+	pthread_cond_broadcast(&vm->unpark);
+	pthread_mutex_unlock(&vm->park_lock);
+}
+
+bool vcpus_parked(struct vm *vm)
+{
+	bool all;
+
+	pthread_mutex_lock(&vm->park_lock);
+	all = atomic_load(&vm->pause) && vm->parked == vm->nr_vcpus;
+	pthread_mutex_unlock(&vm->park_lock);
+	return all;
+}
+
+void vcpus_join(struct vm *vm)
+{
+	unsigned int i;
+
+	vcpus_kick(vm);
+	pthread_mutex_lock(&vm->park_lock);
+	pthread_cond_broadcast(&vm->unpark);
+	pthread_mutex_unlock(&vm->park_lock);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		pthread_join(vm->vcpus[i].thread, NULL);
 }

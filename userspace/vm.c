@@ -11,6 +11,7 @@
 #include "../uapi/hv.h"
 #include "../uapi/hv_abi_check.h"
 #include "layout.h"
+#include "snapshot.h"
 #include "vmm.h"
 
 /* Without these nothing boots, so ask before anything is built. */
@@ -102,7 +103,8 @@ static void set_memory(struct vm *vm)
 	}
 }
 
-void vm_create(struct vm *vm, const struct run_options *opt)
+void vm_create(struct vm *vm, const struct run_options *opt,
+	       const struct snapshot *from)
 {
 	/* The speaker port 0x61 comes with the PIT: Linux times itself by it. */
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
@@ -112,6 +114,8 @@ void vm_create(struct vm *vm, const struct run_options *opt)
 	atomic_store(&vm->status, -1);
 	vm->device = opt->device;
 	vm->nr_vcpus = opt->cpus;
+	pthread_mutex_init(&vm->park_lock, NULL);
+	pthread_cond_init(&vm->unpark, NULL);
 	bus_init(&vm->bus);
 	open_device(vm);
 	check_capabilities(vm, opt->cpus);
@@ -126,7 +130,8 @@ void vm_create(struct vm *vm, const struct run_options *opt)
 	vm_ioctl(vm, vm->fd, KVM_CREATE_IRQCHIP, 0);
 	vm_ioctl(vm, vm->fd, KVM_CREATE_PIT2, &pit);
 
-	mem_init(&vm->mem, opt->memory);
+	mem_init(&vm->mem, opt->memory, from ? from->fd : -1,
+		 from ? from->offset : 0);
 	set_memory(vm);
 }
 

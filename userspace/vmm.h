@@ -73,9 +73,14 @@ struct run_options {
 	const char *append;	/* NULL: none */
 	const char *device;
 	u64 memory;		/* bytes, a multiple of the page size */
+	const char *control;	/* path of the control socket; NULL: none */
 	unsigned int cpus;
 	bool sandbox;
 };
+
+#define HV_VERSION	"0.1"
+#define MEMORY_MAX	(1024 * GIB)
+#define CPUS_MAX	1024
 
 /* Print "hv: " and the message as one line on stderr; from any thread. */
 __printf(1, 2)
@@ -141,8 +146,12 @@ struct memory {
 	u64 size;		/* bytes in all */
 };
 
-/* Reserve guest RAM; dies when the host has no address space for it. */
-void mem_init(struct memory *mem, u64 size);
+/*
+ * Reserve guest RAM; dies when the host has no address space for it.  Its
+ * contents are those of a file from `offset`, kept private, or zeroes if `fd`
+ * is -1.
+ */
+void mem_init(struct memory *mem, u64 size, int fd, u64 offset);
 
 /*
  * The one gate from guest-physical addresses to ours: a pointer to `len` bytes
@@ -155,6 +164,17 @@ void *mem_at(const struct memory *mem, u64 gpa, u64 len);
 struct vm;
 struct serial;
 struct console;
+struct control;
+struct snapshot;
+
+/* Registers of a device, as the bytes that a snapshot keeps. */
+struct state {
+	const char *name;
+	void *data;
+	u32 len;
+};
+
+#define STATES_MAX	32
 
 struct vcpu {
 	struct vm *vm;
@@ -175,10 +195,25 @@ struct vm {
 	unsigned int nr_vcpus;
 	pthread_barrier_t start; /* vCPU threads wait until all is in place */
 	atomic_int status;	/* -1 while running, then the exit status */
+
+	atomic_bool pause;	/* vCPU threads are to park */
+	pthread_mutex_t park_lock;
+	pthread_cond_t unpark;
+	unsigned int parked;	/* threads that have; under park_lock */
+
+	struct control *control; /* NULL: no control socket */
+	struct state states[STATES_MAX];
+	unsigned int nr_states;
+	struct kvm_msrs *msrs;	/* what state_save() reads, and room for it */
+	struct kvm_cpuid2 *cpuid;
 };
 
-/* Open the device, make the VM with its irqchip and RAM; dies on failure. */
-void vm_create(struct vm *vm, const struct run_options *opt);
+/*
+ * Open the device, make the VM with its irqchip and RAM; dies on failure.
+ * `from` is the snapshot that memory comes from, or NULL.
+ */
+void vm_create(struct vm *vm, const struct run_options *opt,
+	       const struct snapshot *from);
 
 /*
  * End the VM with `status`; the first caller's wins.  From any thread, and
@@ -282,8 +317,21 @@ void pvh_load(struct vm *vm, const struct boot_files *f,
 /* cpu.c: what the first instruction finds in the CPU */
 void cpu_setup(struct vcpu *vcpu, const struct boot_entry *entry);
 
-/* vcpu.c */
+/* The CPUID that the device supports; dies without, the caller frees it. */
+struct kvm_cpuid2 *cpu_supported(const struct vm *vm);
+
+/*
+ * vcpu.c
+ *
+ * A paused VM's vCPU threads are parked: outside KVM_RUN, with nothing of an
+ * exit left to complete.  vcpus_pause() and vcpus_resume() are the main
+ * thread's; pausing takes until vcpus_parked(), which the console's loop is
+ * woken for.
+ */
 void vcpus_create(struct vm *vm, const struct boot_entry *entry);
+void vcpus_pause(struct vm *vm);
+void vcpus_resume(struct vm *vm);
+bool vcpus_parked(struct vm *vm);
 void vcpus_start(struct vm *vm);	/* threads exist and wait */
 void vcpus_go(struct vm *vm);		/* let them run the guest */
 void vcpus_join(struct vm *vm);
@@ -301,6 +349,9 @@ struct aml {
 size_t acpi_dsdt_body(u8 *buf, size_t cap);	/* 0 if it does not fit */
 void acpi_build(struct memory *mem, unsigned int nr_cpus);
 
+/* state.c: a device's registers, without pointers, for snapshots; set-up only */
+void state_add(struct vm *vm, const char *name, void *data, u32 len);
+
 /* dev_*.c: each claims its ranges on the bus and dies when it cannot */
 struct serial_ops {
 	void (*irq)(void *opaque, bool level);
@@ -312,6 +363,7 @@ struct serial_ops {
 struct serial *serial_new(const struct serial_ops *ops, void *opaque);
 bus_fn serial_access;
 void serial_poll(struct serial *s);	/* the far end has bytes; bus lock held */
+void serial_state(struct vm *vm, struct serial *s, const char *name);
 
 void dev_serial_add(struct vm *vm);
 void dev_rtc_add(struct vm *vm);
@@ -326,6 +378,20 @@ void console_close(struct vm *vm);	/* flush, restore the terminal */
 void console_wake(struct vm *vm);	/* from any thread */
 void console_send(struct vm *vm, u8 byte);	/* bus lock held; may wait */
 bool console_receive(struct vm *vm, u8 *byte);	/* bus lock held */
+
+/*
+ * control.c: the control socket, served by the main thread in its loop.
+ * control_poll() says what to wait for, control_ready() does what there is.
+ */
+struct pollfd;
+
+void control_init(struct vm *vm, const char *path);
+void control_poll(struct vm *vm, struct pollfd *fd);
+void control_ready(struct vm *vm, const struct pollfd *fd);
+void control_close(struct vm *vm);
+
+/* client.c: the commands that speak to a control socket */
+int client(int argc, char **argv);
 
 /* sandbox.c */
 void sandbox_drop_privileges(void);	/* before threads exist */
