@@ -50,6 +50,8 @@ help:
 	@echo 'make check-clients   boot Debian in QEMU on hv, all machines and irqchips'
 	@echo '                (BOOTS=PATTERN: those whose names match, as microvm or split-4)'
 	@echo 'make lint       static checks alone'
+	@echo 'make proofs     what the bounded model checker shows, and that it can fail'
+	@echo '                (cbmc is fetched from Debian 13 where there is none)'
 	@echo 'make bench      instructions per exit, hv beside KVM'
 	@echo 'make install    install the VMM, the DKMS source, udev and modprobe rules'
 	@echo 'make clean      remove what was built'
@@ -104,6 +106,10 @@ check-clients: needs-host modules
 lint: needs-check
 	@KVER=$(KVER) tools/lint/run
 
+proofs: needs-build
+	@tools/need debian-archive-keyring
+	@proofs/run
+
 bench: can-run-host needs-bench modules userspace
 	@KVER=$(KVER) bench/run.sh $(HOSTS)
 
@@ -117,4 +123,4 @@ clean:
 	@! kver=$$(tools/kver 2>/dev/null) || $(MAKE) --no-print-directory -C /lib/modules/$$kver/build M=$(CURDIR) clean
 
 .PHONY: all help needs-build needs-host needs-check needs-bench modules userspace
-.PHONY: demo can-run-host check check-long check-kernels check-models check-clients lint bench install clean
+.PHONY: demo can-run-host check check-long check-kernels check-models check-clients lint proofs bench install clean
