@@ -8,7 +8,12 @@ UNIT_TESTS += $(IRQ_TESTS)
 $(foreach t,$(IRQ_TESTS),$(eval $(t)_SRCS := $(t).c irq_board.c $(IRQ_SRCS) $(KTAP)) \
 	$(eval $(t)_CFLAGS := -I.))
 
-FUZZ_TARGETS += fuzz_irq
+FUZZ_TARGETS += fuzz_irq fuzz_split
 fuzz_irq_SRCS := fuzz_irq.c irq_board.c $(IRQ_SRCS)
 fuzz_irq_CFLAGS := -I.
 fuzz_irq_RUN := -max_len=512
+
+# the same steps on a split chip
+fuzz_split_SRCS := $(fuzz_irq_SRCS)
+fuzz_split_CFLAGS := -I. -DSPLIT=1
+fuzz_split_RUN := -max_len=512
