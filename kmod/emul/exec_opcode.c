@@ -500,11 +500,48 @@ static void set_cf_of(struct vhm_emul *e, bool on)
 	e->rflags = vhm_flag(e->rflags, X86_EFLAGS_CF | X86_EFLAGS_OF, on);
 }
 
-/* MUL, IMUL, DIV, IDIV of up to 32 bits: 64-bit arithmetic holds all results. */
+/* MUL and IMUL of the accumulator. */
+static void multiply(struct vhm_emul *e, u64 a, u64 s, bool is_signed)
+{
+	unsigned __int128 p = (unsigned __int128)a * s;
+	unsigned int size = e->insn.size;
+	u64 q = p, high = size == 8 ? p >> 64 : q >> 8 * size;
+
+	if (is_signed && size == 8)
+		high -= (vhm_msb(a, 8) ? s : 0) + (vhm_msb(s, 8) ? a : 0);
+	write_pair(e, q, high);
+	if (is_signed)
+		set_cf_of(e, vhm_sign_extend(q, size) != q || (size == 8 && high != -vhm_msb(q, 8)));
+	else
+		set_cf_of(e, high);
+}
+
+/* DIV and IDIV of 128 bits: false, it does not fit. What is signed is divided by magnitude. */
+static bool divide_128(u64 *low, u64 *high, u64 s, bool is_signed)
+{
+	unsigned __int128 d = (unsigned __int128)*high << 64 | *low;
+	bool neg = is_signed && vhm_msb(*high, 8), flip = is_signed && vhm_msb(s, 8);
+	u64 q, r;
+
+	if (neg)
+		d = -d;
+	if (flip)
+		s = -s;
+	flip ^= neg;
+	if (d >> 64 >= s)
+		return false;
+	asm("div %[s]" : "=a"(q), "=d"(r) : "0"((u64)d), "1"((u64)(d >> 64)), [s]"r"(s) : "cc");
+	if (is_signed && q > (1ull << 63) - !flip)
+		return false;
+	*low = flip ? -q : q;
+	*high = neg ? -r : r;
+	return true;
+}
+
 static enum vhm_emul_status mul_div(struct vhm_emul *e)
 {
 	unsigned int size = e->insn.size, bits = 8 * size, op = e->insn.reg & 3;
-	u64 a = vhm_gpr_read(e, VHM_RAX, size), d, s, q;
+	u64 a = vhm_gpr_read(e, VHM_RAX, size), high, s;
 	enum vhm_emul_status st = vhm_rm_read(e, &s, size);
 	bool is_signed = op & 1, fits;
 
@@ -513,22 +550,22 @@ static enum vhm_emul_status mul_div(struct vhm_emul *e)
 	if (is_signed)
 		s = vhm_sign_extend(s, size);
 	if (op < 2) {
-		q = (is_signed ? vhm_sign_extend(a, size) : a) * s;
-		write_pair(e, q, q >> bits);
-		set_cf_of(e, is_signed ? vhm_sign_extend(q, size) != q : q >> bits);
+		multiply(e, is_signed ? vhm_sign_extend(a, size) : a, s, is_signed);
 		return VHM_EMUL_OK;
 	}
-	d = size == 1 ? vhm_gpr_read(e, VHM_RAX, 2) :
-			a | vhm_gpr_read(e, VHM_RDX, size) << bits;
-	if (is_signed)
-		d = vhm_sign_extend(d, 2 * size);
-	if (!s || (is_signed && d == 1ull << 63 && s == ~0ull))
-		return vhm_emul_raise(e, DE_VECTOR, 0);
-	q = is_signed ? (u64)((s64)d / (s64)s) : d / s;
-	fits = is_signed ? vhm_sign_extend(q, size) == q : !(q >> bits);
+	high = e->gpr[VHM_RDX];
+	if (size < 8) {
+		a = size == 1 ? vhm_gpr_read(e, VHM_RAX, 2) :
+				a | vhm_gpr_read(e, VHM_RDX, size) << bits;
+		if (is_signed)
+			a = vhm_sign_extend(a, 2 * size);
+		high = is_signed ? -vhm_msb(a, 8) : 0;
+	}
+	fits = divide_128(&a, &high, s, is_signed) &&
+	       (size == 8 || (is_signed ? vhm_sign_extend(a, size) == a : !(a >> bits)));
 	if (!fits)
 		return vhm_emul_raise(e, DE_VECTOR, 0);
-	write_pair(e, q, d - q * s);
+	write_pair(e, a, high);
 	return VHM_EMUL_OK;
 }
 
@@ -536,15 +573,17 @@ static enum vhm_emul_status mul_div(struct vhm_emul *e)
 static enum vhm_emul_status imul(struct vhm_emul *e, bool immediate)
 {
 	unsigned int size = e->insn.size;
-	u64 s, r;
+	u64 s, t;
+	s64 r;
+	bool over;
 	enum vhm_emul_status st = vhm_rm_read(e, &s, size);
 
 	if (st)
 		return st;
-	r = vhm_sign_extend(s, size) * (immediate ? e->insn.imm :
-			      vhm_sign_extend(vhm_gpr_read(e, e->insn.reg, size), size));
+	t = immediate ? e->insn.imm : vhm_sign_extend(vhm_gpr_read(e, e->insn.reg, size), size);
+	over = __builtin_mul_overflow((s64)vhm_sign_extend(s, size), (s64)t, &r);
 	vhm_gpr_write(e, e->insn.reg, size, r);
-	set_cf_of(e, vhm_sign_extend(r, size) != r);
+	set_cf_of(e, over || (s64)vhm_sign_extend(r, size) != r);
 	return VHM_EMUL_OK;
 }
 
@@ -552,13 +591,16 @@ static enum vhm_emul_status imul(struct vhm_emul *e, bool immediate)
 static enum vhm_emul_status shift_double(struct vhm_emul *e)
 {
 	unsigned int size = e->insn.size, bits = 8 * size;
-	unsigned int n = (e->insn.opcode & 1 ? e->gpr[VHM_RCX] : e->insn.imm) & 31;
+	unsigned int n = (e->insn.opcode & 1 ? e->gpr[VHM_RCX] : e->insn.imm) &
+			 (size == 8 ? 63 : 31);
 	u64 s = vhm_gpr_read(e, e->insn.reg, size), d, r, flags = e->rflags;
 	enum vhm_emul_status st = vhm_rm_read(e, &d, size);
 	bool right = e->insn.opcode & 8;
 
-	if (st || !n || n > bits)
+	if (st || n > bits || (!n && e->insn.mem))
 		return st;
+	if (!n)		/* the upper half of a register goes */
+		return vhm_rm_write(e, d, size);
 	r = right ? d >> n | s << (bits - n) : d << n | s >> (bits - n);
 	st = vhm_rm_write(e, r, size);
 	if (st)
@@ -713,9 +755,13 @@ static enum vhm_emul_status two_byte(struct vhm_emul *e)
 		return VHM_EMUL_EXIT;
 	case 0x40 ... 0x4f:
 		st = vhm_rm_read(e, &val, in->size);
-		if (!st && condition(e->rflags, in->opcode))
-			vhm_gpr_write(e, in->reg, in->size, val);
-		return st;
+		if (st)
+			return st;
+		/* 32 bits that stay clear the upper half all the same */
+		if (!condition(e->rflags, in->opcode))
+			val = vhm_gpr_read(e, in->reg, in->size);
+		vhm_gpr_write(e, in->reg, in->size, val);
+		return VHM_EMUL_OK;
 	case 0x80 ... 0x8f:
 		return jump_if(e, condition(e->rflags, in->opcode));
 	case 0x90 ... 0x9f:
@@ -738,10 +784,20 @@ static enum vhm_emul_status two_byte(struct vhm_emul *e)
 	}
 }
 
+/* IMUL, MUL to IDIV; CMOVcc, SETcc, SHLD, SHRD: plain arithmetic, the same in all modes. */
+static bool plain(const struct vhm_insn *in)
+{
+	u8 op = in->opcode;
+
+	if (in->op == VHM_OP_1B)
+		return op == 0x69 || op == 0x6b || (op & 0xfe) == 0xf6;
+	return (op & 0xf0) == 0x40 || (op & 0xf0) == 0x90 || (op & 0xf6) == 0xa4 || op == 0xaf;
+}
+
 enum vhm_emul_status vhm_exec_by_opcode(struct vhm_emul *e)
 {
-	/* virtual-8086 mode has rules of its own for half of these */
-	if (e->insn.mode == VHM_INSN_64 || e->rflags & X86_EFLAGS_VM)
+	/* virtual-8086 mode has rules of its own for half of the others, and so has 64-bit mode */
+	if ((e->insn.mode == VHM_INSN_64 || e->rflags & X86_EFLAGS_VM) && !plain(&e->insn))
 		return VHM_EMUL_FAIL;
 	return e->insn.op == VHM_OP_1B ? one_byte(e) : two_byte(e);
 }

@@ -111,6 +111,16 @@ static const struct template templates[] = {
 	T("\x0f\xba", .imm = I_8, .flags = MODRM | REG | LOCKS, .reg = 5,
 	  .regs = 3),
 	T("\x0f\xbc", .vary = 2, .flags = MODRM),
+	T("\x0f\x40", .vary = 16, .flags = MODRM),
+	T("\x0f\x90", .vary = 16, .flags = MODRM),
+	T("\x0f\xa4", .imm = I_8, .flags = MODRM | NO66),
+	T("\x0f\xa5", .flags = MODRM | NO66),
+	T("\x0f\xac", .imm = I_8, .flags = MODRM | NO66),
+	T("\x0f\xad", .flags = MODRM | NO66),
+	T("\x0f\xaf", .flags = MODRM),
+	T("\x69", .imm = I_Z, .flags = MODRM),
+	T("\x6b", .imm = I_8, .flags = MODRM),
+	T("\xf6", .vary = 2, .flags = MODRM | REG, .reg = 4, .regs = 2),
 	T("\x0f\xb0", .vary = 2, .flags = MODRM | LOCKS),
 	T("\x0f\xc0", .vary = 2, .flags = MODRM | LOCKS),
 	T("\x0f\xc7", .flags = MODRM | MEM | REG | LOCKS | ALIGN | NEEDW | NO66,
@@ -380,6 +390,19 @@ static void random_state(void)
 	memcpy(window, scratch, WINDOW_SIZE);
 }
 
+/* The same of what is told apart by opcode: multiplications, SHLD and SHRD. */
+static u64 undefined_by_opcode(const struct vhm_insn *in)
+{
+	unsigned int count = in->opcode & 1 ? cpu.gpr[VHM_RCX] : in->imm;
+
+	if (in->op == VHM_OP_1B || in->opcode == 0xaf)
+		return VHM_FL_ARITH & ~(X86_EFLAGS_CF | X86_EFLAGS_OF);
+	if ((in->opcode & 0xf0) != 0xa0 || !(count & (in->size == 8 ? 63 : 31)))
+		return 0;
+	return (count & (in->size == 8 ? 63 : 31)) > 1 ? X86_EFLAGS_AF | X86_EFLAGS_OF :
+							 X86_EFLAGS_AF;
+}
+
 /* Flags that the manual leaves undefined for this case. */
 static u64 undefined_flags(void)
 {
@@ -387,6 +410,8 @@ static u64 undefined_flags(void)
 	unsigned int count;
 	u64 undef = 0;
 
+	if (in->op == VHM_OP_1B || in->op == VHM_OP_0F)
+		return undefined_by_opcode(in);
 	if (in->op == VHM_OP_OR || in->op == VHM_OP_AND ||
 	    in->op == VHM_OP_XOR || in->op == VHM_OP_TEST)
 		return X86_EFLAGS_AF;

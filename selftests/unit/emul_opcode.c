@@ -211,6 +211,38 @@ TEST(division)
 	CHECK_EQ(m.e.rflags & 0x801, 0x801);
 }
 
+/* What may have a device's memory as its operand: in 64-bit mode too. */
+TEST(division_64)
+{
+	start(VHM_INSN_64);
+	m.gpr[VHM_RDX] = 0x10;
+	m.gpr[VHM_RBX] = 0x10;
+	FAULTS("\x48\xf7\xf3", 0, 0, 0);	/* div %rbx: too large */
+	m.gpr[VHM_RBX] = 0;
+	FAULTS("\x48\xf7\xfb", 0, 0, 0);	/* idiv: by 0 */
+	m.gpr[VHM_RAX] = 5;
+	m.gpr[VHM_RBX] = 0x100;
+	OK("\x48\xf7\xf3");
+	CHECK_EQ(m.gpr[VHM_RAX], 0x1000000000000000);
+	CHECK_EQ(m.gpr[VHM_RDX], 5);
+	m.gpr[VHM_RAX] = -7;
+	m.gpr[VHM_RDX] = -1;
+	m.gpr[VHM_RBX] = 2;
+	OK("\x48\xf7\xfb");			/* -7 / 2 */
+	CHECK_EQ(m.gpr[VHM_RAX], -3ull);
+	CHECK_EQ(m.gpr[VHM_RDX], -1ull);
+	m.gpr[VHM_RAX] = 1ull << 63;
+	OK("\x48\xf7\xfb");
+	CHECK_EQ(m.gpr[VHM_RAX], 3ull << 62);
+	m.gpr[VHM_RAX] = 1ull << 63;
+	m.gpr[VHM_RDX] = -1;
+	m.gpr[VHM_RBX] = -1;
+	FAULTS("\x48\xf7\xfb", 0, 0, 0);	/* -2^63 / -1 */
+	m.gpr[VHM_RBX] = 1;
+	OK("\x48\xf7\xfb");
+	CHECK_EQ(m.gpr[VHM_RAX], 1ull << 63);
+}
+
 TEST(table_registers)
 {
 	start_real();
