@@ -137,14 +137,30 @@ beat() {
 # Ends an emulator that outlives its limit, after the host's last_words().
 # Reading a pipe that nobody writes to is a sleep without a process to clean up.
 watch() {
-	local never end=$((SECONDS + timeout))
+	local never end=$((SECONDS + timeout)) done=
 	while [ $SECONDS -lt $end ]; do
 		read -r -t 2 never <>"$run/never" && return
 		beat
+		# The last thing the host does is to say so and switch off.
+		[ -n "$done" ] || [ ! -s "$results/status" ] || done=$((SECONDS + 60))
+		if [ -n "$done" ] && [ $SECONDS -ge "$done" ]; then
+			echo "$me: the command ended, the emulator did not: stopped" >&2
+			threads >&2
+			kill -KILL "$emulator" 2>/dev/null
+			return
+		fi
 	done
 	: >"$run/timeout"
 	last_words
+	[ -s "$run/cpus" ] || threads >"$run/cpus"
 	kill -KILL "$emulator" 2>/dev/null
+}
+# Where the emulator's threads wait, when it cannot say where the CPUs are.
+threads() {
+	local t
+	for t in /proc/"$emulator"/task/*; do
+		echo "  $(cat "$t/comm" "$t/wchan" 2>/dev/null | tr '\n' ' ')"
+	done
 }
 
 # emulate OUTPUT PROGRAM ARG...: run the emulator to its end, or to that of its
@@ -255,7 +271,8 @@ report() {
 		echo "$me: no end within $timeout s, stopped"
 		if [ -s "$run/cpus" ]; then
 			sed '1i\  the CPUs were at:' "$run/cpus"
-			grep RIP= "$run/cpus" | grep -qvE "$asleep_re" || exit $ST_ASLEEP
+			! grep -q RIP= "$run/cpus" ||
+				grep RIP= "$run/cpus" | grep -qvE "$asleep_re" || exit $ST_ASLEEP
 		fi
 		exit $ST_TIMEOUT
 	fi
