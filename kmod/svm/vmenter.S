@@ -17,6 +17,16 @@
 #include "svm/svm-offsets.h"
 #include "worldswitch.S"
 
+/* A kernel built without a mitigation has neither its code nor its feature bit. */
+.macro UNTRAIN_HOST_RET
+#if defined(CONFIG_CPU_SRSO) || defined(CONFIG_MITIGATION_SRSO)
+	ALTERNATIVE_2 "", "call entry_untrain_ret", X86_FEATURE_UNRET, \
+		"call srso_alias_untrain_ret", X86_FEATURE_SRSO_ALIAS
+#elif defined(CONFIG_CPU_UNRET_ENTRY) || defined(CONFIG_MITIGATION_UNRET_ENTRY)
+	ALTERNATIVE "", "call entry_untrain_ret", X86_FEATURE_UNRET
+#endif
+.endm
+
 	.text
 SYM_FUNC_START(svm_vmenter)
 	PUSH_HOST
@@ -46,8 +56,7 @@ SYM_FUNC_START(svm_vmenter)
 	mov $PRED_CMD_IBPB, %eax
 	WRITE_MSR MSR_IA32_PRED_CMD
 1:
-	ALTERNATIVE_2 "", "call entry_untrain_ret", X86_FEATURE_UNRET, \
-		"call srso_alias_untrain_ret", X86_FEATURE_SRSO_ALIAS
+	UNTRAIN_HOST_RET
 	POP_HOST
 	stgi
 	RET
