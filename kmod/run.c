@@ -169,8 +169,11 @@ static void serve_sipi(struct vhm_vcpu *vcpu)
 
 static int load_root(struct vhm_vcpu *vcpu)
 {
-	guard(srcu)(&vcpu->vm->srcu);
-	return vhm_shadow_load(vcpu);
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	int r = vhm_shadow_load(vcpu);
+
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return r;
 }
 
 /* 0, VHM_USER, -errno. */

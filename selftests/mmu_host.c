@@ -362,7 +362,7 @@ static void sparse_guest(void)
 	guest_sync(sum);
 }
 
-static char group[] = "/tmp/mmu_host.XXXXXX";
+static char group[32];
 
 static void leave_group(void)
 {
@@ -396,6 +396,7 @@ TEST_LIMIT(charged_to_the_vmm, 60)
 	uint64_t before;
 
 	need_cap(KVM_CAP_DIRTY_LOG_RING_ACQ_REL, "DIRTY_LOG_RING_ACQ_REL");
+	strcpy(group, "/tmp/mmu_host.XXXXXX");
 	CHECK(mkdtemp(group));
 	if (mount("none", group, "cgroup2", 0, NULL)) {
 		rmdir(group);
