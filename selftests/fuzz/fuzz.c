@@ -36,6 +36,7 @@
 static const char *dev = "/dev/hv", *save;
 static unsigned int max_threads = 3;
 static bool faults;
+bool no_breakpoints;
 static uint8_t *cover;			/* shared with the cases */
 static struct fuzz_case corpus[KEEP];
 static unsigned int n_corpus;
@@ -366,6 +367,7 @@ static void usage(void)
 	      "  --seed N        of the first case (default 1)\n"
 	      "  --threads N     of a case, at most 4 (default 3)\n"
 	      "  --faults        allocations fail, where the kernel can (fail-nth)\n"
+	      "  --no-breakpoints  hardly any hardware breakpoints (QEMU's TCG dies of them)\n"
 	      "  --corpus DIR    begin with these cases, and save there what reaches new code\n"
 	      "  --save FILE     the case that runs\n"
 	      "Status 1: the kernel complained, a case hung or left something behind.\n", stderr);
@@ -452,7 +454,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "dev", 1, 0, 'd' }, { "seconds", 1, 0, 's' }, { "cases", 1, 0, 'n' },
 		{ "seed", 1, 0, 'r' }, { "threads", 1, 0, 't' }, { "faults", 0, 0, 'f' },
-		{ "corpus", 1, 0, 'c' }, { "save", 1, 0, 'w' }, { }
+		{ "corpus", 1, 0, 'c' }, { "save", 1, 0, 'w' },
+		{ "no-breakpoints", 0, 0, 'b' }, { }
 	};
 	double seconds = 30;
 	unsigned long cases = -1ul;
@@ -479,6 +482,9 @@ int main(int argc, char **argv)
 			break;
 		case 'f':
 			faults = true;
+			break;
+		case 'b':
+			no_breakpoints = true;
 			break;
 		case 'c':
 			dir = optarg;

@@ -58,6 +58,7 @@ struct world {
 };
 
 extern struct world world;
+extern bool no_breakpoints;	/* debug registers never enable one */
 
 uint64_t rnd(struct rng *r);
 uint32_t below(struct rng *r, uint32_t n);

@@ -117,6 +117,8 @@ static void plain_insn(struct rng *r, struct out *o)
 {
 	unsigned int i = below(r, sizeof(plain) / sizeof(*plain));
 
+	if (no_breakpoints && !memcmp(plain[i].b, "\x0f\x23\xf8", 3))
+		return;
 	for (int k = 0; k < plain[i].n; k++)
 		put(o, plain[i].b[k], 1);
 }

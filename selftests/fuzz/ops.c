@@ -129,12 +129,18 @@ CHANGED(sregs2, KVM_GET_SREGS2, sizeof(struct kvm_sregs2))
 CHANGED(fpu, KVM_GET_FPU, sizeof(struct kvm_fpu))
 CHANGED(xsave, KVM_GET_XSAVE2, 1024)
 CHANGED(xcrs, KVM_GET_XCRS, 64)
-CHANGED(debugregs, KVM_GET_DEBUGREGS, sizeof(struct kvm_debugregs))
 CHANGED(events, KVM_GET_VCPU_EVENTS, sizeof(struct kvm_vcpu_events))
 CHANGED(mp_state, KVM_GET_MP_STATE, 1)
 CHANGED(lapic, KVM_GET_LAPIC, sizeof(struct kvm_lapic_state))
 CHANGED(clock, KVM_GET_CLOCK, sizeof(struct kvm_clock_data))
 CHANGED(pit, KVM_GET_PIT2, sizeof(struct kvm_pit_state2))
+
+static void a_debugregs(struct call *c)
+{
+	changed(c, KVM_GET_DEBUGREGS, sizeof(struct kvm_debugregs));
+	if (no_breakpoints)
+		((struct kvm_debugregs *)c->arg)->dr7 &= ~0xffULL;
+}
 
 static void a_get_irqchip(struct call *c)
 {
@@ -358,6 +364,8 @@ static void a_debug(struct call *c)
 			odd_number(c->r);
 	if (one_in(c->r, 16))
 		scribble(c->r, d, sizeof(*d), 1 + below(c->r, 2));
+	if (no_breakpoints)
+		d->arch.debugreg[7] &= ~0xffULL;
 }
 
 static void a_mask(struct call *c)
