@@ -262,6 +262,7 @@ static struct vhm_sp *get(struct vhm_vcpu *vcpu, union vhm_role role, u64 gfn, b
 	hlist_add_head(&sp->hash, vhm_sp_bucket(sh, gfn));
 	if (is_tracked_kind(role)) {
 		vhm_shadow_track(sh, gfn, 1);
+		smp_mb();	/* pairs with vhm_shadow_wrote(), where nothing is flushed */
 		*flush |= protect(sh, gfn);
 	}
 	return sp;
@@ -393,13 +394,11 @@ static u32 rights(const struct fault *f, int level, u32 acc)
 	return acc & a;
 }
 
-/* The table below sp on the way down. */
-static struct vhm_sp *child(struct fault *f, struct vhm_sp *sp, int level, u32 acc)
+/* The table below sp on the way down; nothing points to it yet. */
+static struct vhm_sp *child(struct fault *f, const struct vhm_sp *sp, int level, u32 acc)
 {
 	bool halves = f->t.size == 4, none = !f->t.leaf;
 	union vhm_role role = sp->role;
-	u32 idx = vhm_sp_index(f->gva, level);
-	struct vhm_sp *below;
 	u64 gfn;
 
 	role.level = level - 1;
@@ -415,11 +414,16 @@ static struct vhm_sp *child(struct fault *f, struct vhm_sp *sp, int level, u32 a
 		gfn = (f->t.pte[level] & SPTE_ADDR) >> PAGE_SHIFT;
 		role.quadrant = halves ? f->gva >> 21 & 1 : 0;
 	}
-	below = get(f->vcpu, role, gfn, &f->flush);
+	return get(f->vcpu, role, gfn, &f->flush);
+}
+
+static void link_child(struct fault *f, struct vhm_sp *sp, int level, struct vhm_sp *below)
+{
+	u32 idx = vhm_sp_index(f->gva, level);
+
 	if (below->unsync && vhm_spte_child(sp, idx) != below)
 		compare(f->vcpu->vm, below, 0, 512);
 	vhm_spte_link(f->sh, sp, idx, below);
-	return below;
 }
 
 /* Are the guest's entries still those that the walk has seen? */
@@ -467,17 +471,22 @@ static int leaf_level(const struct fault *f)
 	       !vhm_shadow_near(f->sh, f->gpa >> PAGE_SHIFT) ? 2 : 1;
 }
 
+/*
+ * First all tables, then the comparison, and only then the entries: one that does
+ * not point where the guest's does now would stay, and others' TLBs be filled by it.
+ */
 static void map(struct fault *f)
 {
-	struct vhm_sp *sp = f->vcpu->shadow.root;
-	int level = sp->role.level, leaf = leaf_level(f);
+	struct vhm_sp *sp[5];
+	int level, leaf = leaf_level(f), top = f->vcpu->shadow.root->role.level;
 	u32 acc = ACC_ALL;
 
-	for (; level > leaf; level--) {
+	sp[top] = f->vcpu->shadow.root;
+	for (level = top; level > leaf; level--) {
 		acc = rights(f, level, acc);
-		sp = child(f, sp, level, acc);
+		sp[level - 1] = child(f, sp[level], level, acc);
 	}
-	acc = rights(f, level, acc);
+	acc = rights(f, leaf, acc);
 	if (f->flush) {
 		vhm_request_all_wait(f->vcpu->vm, VHM_REQ_TLB_FLUSH);
 		f->sh->stale = false;
@@ -485,9 +494,11 @@ static void map(struct fault *f)
 	/* a table of this very walk may lie in what is mapped */
 	if (changed(f) || (leaf > 1 && vhm_shadow_near(f->sh, f->gpa >> PAGE_SHIFT)))
 		return;
-	vhm_spte_set(f->sh, sp, vhm_sp_index(f->gva, level),
-		     (f->gpa >> PAGE_SHIFT) & ~(vhm_level_pages(level) - 1),
-		     make_leaf(f, sp, acc));
+	for (level = top; level > leaf; level--)
+		link_child(f, sp[level], level, sp[level - 1]);
+	vhm_spte_set(f->sh, sp[leaf], vhm_sp_index(f->gva, leaf),
+		     (f->gpa >> PAGE_SHIFT) & ~(vhm_level_pages(leaf) - 1),
+		     make_leaf(f, sp[leaf], acc));
 	f->vcpu->stats.pf_fixed++;
 }
 
@@ -577,7 +588,7 @@ void vhm_shadow_wrote(struct vhm_vm *vm, u64 gpa, u32 len)
 	struct vhm_sp *sp;
 	LIST_HEAD(freed);
 
-	smp_mb();	/* the write, then the look; pairs with the flush in map() */
+	smp_mb();	/* the write, then the look; pairs with get() */
 	if (!vhm_shadow_maybe(sh, gfn))
 		return;
 	write_lock(&vm->mem.lock);
