@@ -12,7 +12,7 @@
 
 #include "../uapi/hv.h"
 #include "snapshot.h"
-#include "vmm.h"
+#include "virtio.h"
 
 #define MEMORY_DEFAULT	(256 * MIB)
 
@@ -37,6 +37,9 @@ static const char run_help[] =
 "  -a, --append ARGS   kernel parameters, after hv's own \"console=ttyS0 panic=-1\"\n"
 "  -m, --memory SIZE   guest memory: 256, 256M or 1G (default 256M)\n"
 "  -c, --cpus N        number of CPUs (default 1)\n"
+"  -b, --disk FILE     a raw image or block device; \",ro\" after it: read-only;\n"
+"                      repeatable: the guest's /dev/vda, vdb, ...\n"
+"      --rng           a source of random numbers for the guest\n"
 "  -d, --device PATH   device that speaks the KVM API (default " HV_DEV_PATH ")\n"
 "      --control PATH  socket for hv pause, resume, stop, status and snapshot\n"
 "      --no-sandbox    keep privileges and all system calls while the guest runs\n"
@@ -132,6 +135,8 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 		{ "append", required_argument, NULL, 'a' },
 		{ "memory", required_argument, NULL, 'm' },
 		{ "cpus", required_argument, NULL, 'c' },
+		{ "disk", required_argument, NULL, 'b' },
+		{ "rng", no_argument, NULL, 'R' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "control", required_argument, NULL, 'C' },
 		{ "no-sandbox", no_argument, NULL, 'S' },
@@ -140,7 +145,7 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, ":k:i:a:m:c:d:h", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":k:i:a:m:c:b:d:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'k':
 			opt->kernel = optarg;
@@ -156,6 +161,14 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 			break;
 		case 'c':
 			opt->cpus = parse_cpus(optarg);
+			break;
+		case 'b':
+			if (opt->nr_disks == DISKS_MAX)
+				die("--disk: at most %d", DISKS_MAX);
+			opt->disk[opt->nr_disks++] = optarg;
+			break;
+		case 'R':
+			opt->rng = true;
 			break;
 		case 'd':
 			opt->device = optarg;
@@ -186,12 +199,14 @@ static int run_machine(struct vm *vm, const struct run_options *opt)
 {
 	if (opt->sandbox)
 		sandbox_drop_privileges();
+	virtio_start(vm);
 	vcpus_start(vm);
 	if (opt->sandbox)
-		sandbox_enter(vm);
+		sandbox_enter(opt);
 	vcpus_go(vm);
 	console_run(vm);
 	vcpus_join(vm);
+	virtio_join(vm);
 	control_close(vm);
 	console_close(vm);
 	return atomic_load(&vm->status);
@@ -199,11 +214,17 @@ static int run_machine(struct vm *vm, const struct run_options *opt)
 
 static void add_devices(struct vm *vm, const struct run_options *opt)
 {
+	unsigned int i;
+
 	console_init(vm);
 	dev_rtc_add(vm);
 	dev_i8042_add(vm);
 	dev_pci_add(vm);
 	dev_power_add(vm);
+	if (opt->rng)
+		virtio_rng_add(vm);
+	for (i = 0; i < opt->nr_disks; i++)
+		virtio_blk_add(vm, opt->disk[i]);
 	if (opt->control)
 		control_init(vm, opt->control);
 }
@@ -225,6 +246,13 @@ static int run(int argc, char **argv)
 }
 
 /* What a snapshot fixes cannot be chosen again. */
+static bool fits_restore(const struct run_options *opt)
+{
+	return !opt->kernel && !opt->initrd && !opt->append &&
+	       opt->memory == defaults.memory && opt->cpus == defaults.cpus &&
+	       !opt->nr_disks && !opt->rng;
+}
+
 static int restore(int argc, char **argv)
 {
 	struct run_options opt = defaults;
@@ -234,9 +262,8 @@ static int restore(int argc, char **argv)
 	if (argc < 2 || argv[1][0] == '-')
 		die("usage: hv restore FILE [--device PATH] [--control PATH] [--no-sandbox]");
 	parse_run(argc - 1, argv + 1, &opt);
-	if (opt.kernel || opt.initrd || opt.append ||
-	    opt.memory != defaults.memory || opt.cpus != defaults.cpus)
-		die("restore: the snapshot says kernel, memory and CPUs (only --device, --control and --no-sandbox fit)");
+	if (!fits_restore(&opt))
+		die("restore: the snapshot says kernel, memory, CPUs and devices (only --device, --control and --no-sandbox fit)");
 	snapshot_open(&from, argv[1]);
 	opt.memory = from.memory;
 	opt.cpus = from.cpus;

@@ -33,7 +33,7 @@ static const int plain_calls[] = {
 	SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
-static const u32 ioctls[] = {
+static const u32 plain_ioctls[] = {
 	KVM_RUN, KVM_IRQ_LINE,
 	KVM_GET_REGS, KVM_GET_SREGS, KVM_TRANSLATE,	/* the dump */
 	TCGETS, TCSETS,					/* the terminal */
@@ -50,6 +50,20 @@ static const u32 control_ioctls[] = {
 	KVM_GET_CPUID2, KVM_GET_TSC_KHZ, KVM_GET_XSAVE, KVM_GET_XCRS,
 	KVM_GET_DEBUGREGS, KVM_GET_LAPIC, KVM_GET_MSRS, KVM_GET_VCPU_EVENTS,
 	KVM_GET_MP_STATE, KVM_KVMCLOCK_CTRL,
+};
+
+/* Only with virtio devices: any, disks, a source of random numbers. */
+static const u32 virtio_ioctls[] = {
+	KVM_IRQFD, KVM_IOEVENTFD, KVM_SET_GSI_ROUTING,
+};
+
+static const int disk_calls[] = {
+	SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(pwrite64),
+	SCMP_SYS(fdatasync), SCMP_SYS(fallocate),
+};
+
+static const int rng_calls[] = {
+	SCMP_SYS(getrandom),
 };
 
 void sandbox_drop_privileges(void)
@@ -90,18 +104,47 @@ static int allow_ioctls(scmp_filter_ctx ctx, const u32 *call, size_t n)
 	return err;
 }
 
-static int add_rules(scmp_filter_ctx ctx, bool control)
+#define LIST(list)	list, ARRAY_SIZE(list)
+
+static int add_lists(scmp_filter_ctx ctx, const struct run_options *opt)
+{
+	const struct {
+		bool wanted;
+		const int *call;
+		size_t n;
+	} calls[] = {
+		{ true, LIST(plain_calls) },
+		{ opt->control, LIST(control_calls) },
+		{ opt->nr_disks, LIST(disk_calls) },
+		{ opt->rng, LIST(rng_calls) },
+	};
+	const struct {
+		bool wanted;
+		const u32 *call;
+		size_t n;
+	} ioctls[] = {
+		{ true, LIST(plain_ioctls) },
+		{ opt->control, LIST(control_ioctls) },
+		{ opt->nr_disks || opt->rng, LIST(virtio_ioctls) },
+	};
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(calls) && !err; i++)
+		if (calls[i].wanted)
+			err = allow_calls(ctx, calls[i].call, calls[i].n);
+	for (i = 0; i < ARRAY_SIZE(ioctls) && !err; i++)
+		if (ioctls[i].wanted)
+			err = allow_ioctls(ctx, ioctls[i].call, ioctls[i].n);
+	return err;
+}
+
+static int add_rules(scmp_filter_ctx ctx, const struct run_options *opt)
 {
 	int err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 
 	if (!err)
-		err = allow_calls(ctx, plain_calls, ARRAY_SIZE(plain_calls));
-	if (!err)
-		err = allow_ioctls(ctx, ioctls, ARRAY_SIZE(ioctls));
-	if (!err && control)
-		err = allow_calls(ctx, control_calls, ARRAY_SIZE(control_calls));
-	if (!err && control)
-		err = allow_ioctls(ctx, control_ioctls, ARRAY_SIZE(control_ioctls));
+		err = add_lists(ctx, opt);
 	/* malloc() may still grow its heaps, but never with code in them. */
 	if (!err)
 		err = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -113,7 +156,7 @@ static int add_rules(scmp_filter_ctx ctx, bool control)
 	return err;
 }
 
-void sandbox_enter(const struct vm *vm)
+void sandbox_enter(const struct run_options *opt)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
 	int err;
@@ -122,7 +165,7 @@ void sandbox_enter(const struct vm *vm)
 	tzset();
 	if (!ctx)
 		die("sandbox: out of memory");
-	err = add_rules(ctx, vm->control);
+	err = add_rules(ctx, opt);
 	if (!err)
 		err = seccomp_load(ctx);
 	if (err)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -117,6 +118,9 @@ void vm_create(struct vm *vm, const struct run_options *opt,
 	pthread_mutex_init(&vm->park_lock, NULL);
 	pthread_cond_init(&vm->unpark, NULL);
 	bus_init(&vm->bus);
+	vm->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vm->stop_fd < 0)
+		die("eventfd: %s", strerror(errno));
 	open_device(vm);
 	check_capabilities(vm, opt->cpus);
 	vm->run_size = vm_ioctl(vm, vm->dev_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -138,9 +142,12 @@ void vm_create(struct vm *vm, const struct run_options *opt,
 void vm_stop(struct vm *vm, int status)
 {
 	int running = -1;
+	u64 one = 1;
 
-	if (atomic_compare_exchange_strong(&vm->status, &running, status))
-		console_wake(vm);
+	if (!atomic_compare_exchange_strong(&vm->status, &running, status))
+		return;
+	(void)!write(vm->stop_fd, &one, sizeof(one));
+	console_wake(vm);
 }
 
 void vm_irq_line(struct vm *vm, u32 gsi, bool level)

@@ -66,6 +66,8 @@ enum hv_status {
 
 /* main.c */
 
+#define DISKS_MAX	16
+
 /* What the command line asks for. */
 struct run_options {
 	const char *kernel;
@@ -75,6 +77,9 @@ struct run_options {
 	u64 memory;		/* bytes, a multiple of the page size */
 	const char *control;	/* path of the control socket; NULL: none */
 	unsigned int cpus;
+	const char *disk[DISKS_MAX];
+	unsigned int nr_disks;
+	bool rng;
 	bool sandbox;
 };
 
@@ -175,6 +180,9 @@ struct state {
 };
 
 #define STATES_MAX	32
+struct pci;
+struct routing;
+struct virtio;
 
 struct vcpu {
 	struct vm *vm;
@@ -187,10 +195,14 @@ struct vcpu {
 struct vm {
 	const char *device;	/* path, for messages */
 	int dev_fd, fd;
+	int stop_fd;		/* readable once it is stopped */
 	size_t run_size;
 	struct memory mem;
 	struct bus bus;
 	struct console *console;
+	struct pci *pci;
+	struct routing *routing; /* of messages; NULL without devices */
+	struct virtio *virtio;	/* all of them */
 	struct vcpu *vcpus;
 	unsigned int nr_vcpus;
 	pthread_barrier_t start; /* vCPU threads wait until all is in place */
@@ -228,6 +240,17 @@ static inline bool vm_stopped(const struct vm *vm)
 
 /* Drive an ISA interrupt line. */
 void vm_irq_line(struct vm *vm, u32 gsi, bool level);
+
+/* vm_event.c: bus lock held, or during set-up */
+
+/* An interrupt number for vm_route_msi(); dies when there is none left. */
+u32 vm_new_gsi(struct vm *vm);
+/* Make `gsi` this message; false if the hypervisor refuses such a message. */
+bool vm_route_msi(struct vm *vm, u32 gsi, u64 addr, u32 data);
+/* Let writes to an eventfd raise `gsi`, or stop that. */
+void vm_irqfd(struct vm *vm, int fd, u32 gsi, bool bind);
+/* Let a guest's MMIO write of `len` bytes signal an eventfd, or stop that. */
+void vm_ioeventfd(struct vm *vm, int fd, u64 addr, unsigned int len, bool bind);
 
 /* ioctl that dies with the call's name; for set-up only. */
 #define vm_ioctl(vm, fd, call, arg) \
@@ -395,6 +418,6 @@ int client(int argc, char **argv);
 
 /* sandbox.c */
 void sandbox_drop_privileges(void);	/* before threads exist */
-void sandbox_enter(const struct vm *vm);	/* all threads, for good */
+void sandbox_enter(const struct run_options *opt);	/* all threads, for good */
 
 #endif

@@ -1,0 +1,213 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The virtio devices of the hv command, with the drivers of a stock kernel: its
+# modules are loaded from the initrd.  Prints KTAP.  Runs in a host that has the
+# device; see lib/vmm.sh for its environment.  LONG=1: more rounds.
+. "$(dirname "$0")/lib/vmm.sh"
+kver=${kernel##*/vmlinuz-}
+io=$here/out/vmm_io
+
+# Busybox, modules in the order of loading, and what a test wants done.
+build_initrd() {
+	local module file root=$tmp/root
+
+	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/mnt" "$root/lib" &&
+	cp /bin/busybox "$io" "$root/bin/" || return
+	for module in "$@"; do
+		modprobe -S "$kver" --show-depends "$module" || return
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$tmp/modules"
+	while read -r file; do
+		cp "$file" "$root/lib/" || return
+		echo "insmod /lib/${file##*/} || echo no module $file"
+	done <"$tmp/modules" >"$root/lib/load"
+	cat >"$root/init" <<-'EOF' && chmod 755 "$root/init" || return
+	#!/bin/busybox sh
+	export PATH=/bin
+	/bin/busybox --install -s /bin
+	mount -t devtmpfs dev /dev
+	mount -t proc proc /proc
+	mount -t sysfs sys /sys
+	. /lib/load
+	. /todo
+	dmesg | grep -E 'WARNING|BUG:|Call Trace|virtio.*(error|fail|not)|I/O error' |
+		grep -v Speculative
+	echo guest ends
+	poweroff -f
+	EOF
+	(cd "$root" && find . | cpio -o -H newc --quiet) >"$tmp/base"
+}
+
+# todo: the commands on standard input become the guest's; $initrd has them
+todo() {
+	cat >"$tmp/todo"
+	(cd "$tmp" && echo todo | cpio -o -H newc --quiet) >"$tmp/todo.cpio"
+	cat "$tmp/base" "$tmp/todo.cpio" >"$tmp/initrd"
+}
+
+linux() {
+	printf '%s\n' -d "$dev" -k "$kernel" -i "$tmp/initrd" -m 128
+}
+
+# says NAME PATTERN: the guest wrote such a line
+says() {
+	st=0
+	tr -d '\r' <"$tmp/out" | grep -qE "$2" || st="no line $2"
+	[ "$st" = 0 ] || tail -30 "$tmp/out" >"$tmp/err"
+	check "$1" 0
+}
+
+sum() {
+	md5sum <"$1" | cut -d' ' -f1
+}
+
+test_usage() {
+	error "disk missing" "No such file" run -d "$dev" -k "$kernel" -b /nonexistent
+	error "disk is a directory" "directory|neither a file" run -d "$dev" -k "$kernel" -b /tmp
+	error "disk is a terminal" "neither a file" run -d "$dev" -k "$kernel" -b /dev/null
+	head -c 700 /dev/zero >"$tmp/odd"
+	error "disk of half a sector" "sectors" run -d "$dev" -k "$kernel" -b "$tmp/odd"
+	: >"$tmp/none"
+	error "disk is empty" "sectors" run -d "$dev" -k "$kernel" -b "$tmp/none"
+	head -c 1M /dev/zero >"$tmp/image"
+	error "one disk twice" "in use" run -d "$dev" -k "$kernel" \
+		-b "$tmp/image" -b "$tmp/image"
+	error "too many disks" "at most" run -d "$dev" -k "$kernel" \
+		$(for _ in {1..20}; do echo -b "$tmp/image,ro"; done)
+	error "devices for a snapshot" "only --device" restore /nonexistent --rng
+}
+
+test_control() {
+	local pid socket=$tmp/socket
+
+	head -c 1M /dev/zero >"$tmp/image"
+	"$hv" run -d "$dev" -k "$here/out/vmm_guest" -m 64 -a c --rng -b "$tmp/image" \
+		--control "$socket" >"$tmp/guest" 2>&1 </dev/null &
+	pid=$!
+	wait_for $limit runs
+	error "a guest with devices cannot be kept" "cannot be kept" \
+		snapshot "$socket" "$tmp/snap"
+	[ -z "$(ls "$tmp" | grep snap)" ] && st=0 || st=file
+	check "... and no file is left" 0
+	timeout $limit "$hv" pause "$socket" 2>"$tmp/err"
+	st=$?
+	check "it can be paused" 0
+	timeout $limit "$hv" stop "$socket" 2>"$tmp/err"
+	reap
+	check "... and stopped, its devices' threads, too" 123
+}
+runs() {
+	ended || [ -s "$tmp/guest" ]
+}
+
+test_disk() {
+	local first second
+
+	head -c 8M /dev/urandom >"$tmp/first.img"
+	head -c 3M /dev/urandom >"$tmp/second.img"
+	chmod 444 "$tmp/second.img"
+	first=$(sum "$tmp/first.img") second=$(sum "$tmp/second.img")
+	cp "$tmp/first.img" "$tmp/want"
+	dd if=/dev/zero of="$tmp/want" bs=1M seek=1 count=2 conv=notrunc status=none
+	printf 'written by the guest' |
+		dd of="$tmp/want" bs=1 seek=5000000 conv=notrunc status=none
+	todo <<-'EOF'
+	echo rng is $(cat /sys/class/misc/hw_random/rng_available)
+	echo entropy $(head -c 3000 /dev/hwrng | wc -c)
+	for d in /sys/bus/virtio/devices/*; do
+		echo device $(cat $d/device) $(cat $d/features)
+	done
+	echo first $(cat /sys/block/vda/serial) $(md5sum </dev/vda)
+	echo second $(cat /sys/block/vdb/ro) $(md5sum </dev/vdb)
+	dd if=/dev/zero of=/dev/vdb bs=512 count=1 2>/dev/null || echo refused
+	vmm_io zero /dev/vda && echo zeroed
+	blkdiscard -o 2097152 -l 1048576 /dev/vda && echo discarded
+	printf 'written by the guest' |
+		dd of=/dev/vda bs=1 seek=5000000 conv=notrunc,fsync 2>/dev/null
+	grep virtio /proc/interrupts
+	EOF
+	run "a guest with two disks" 0 $(linux) -a quiet \
+		--rng -b "$tmp/first.img" -b "$tmp/second.img,ro"
+	says "random numbers" '^rng is .*virtio_rng.0'
+	says "... as many as asked for" '^entropy 3000$'
+	says "split ring, event index, indirect descriptors" \
+		'^device 0x0004 0{28}110010'
+	says "packed ring with both" '^device 0x0002 [01]{28}1100101'
+	says "a disk's contents and name" "^first first.img $first"
+	says "a read-only disk's contents" "^second 1 $second"
+	says "... which takes no writes" '^refused'
+	says "write-zeroes" '^zeroed'
+	says "discard" '^discarded'
+	says "MSI-X" 'PCI-MSI.*virtio1-req'
+	says "the guest got to its end" '^guest ends'
+	! grep -E 'error|WARNING|Call Trace' "$tmp/out" >"$tmp/err"
+	st=$?
+	check "... and its kernel did not complain" 0
+	st=0
+	cmp "$tmp/want" "$tmp/first.img" >"$tmp/err" 2>&1 || st=contents
+	check "the image is what the guest made of it" 0
+	st=0
+	[ "$(sum "$tmp/second.img")" = "$second" ] || st=contents
+	check "the other is as it was" 0
+}
+
+# What the guest heard flushed is there when the VMM has died at any time.
+flushes() {
+	ended || [ "$(grep -c flushed "$tmp/out")" -ge "$1" ]
+}
+test_crash() {
+	local pid round flushed
+
+	todo <<<'vmm_io write /dev/vda $(sed "s/.*t.seed=//" /proc/cmdline)'
+	for round in 1 ${LONG:+2 3 4 5 6 7 8 9}; do
+		truncate -s 0 "$tmp/crash.img"
+		truncate -s 16M "$tmp/crash.img"
+		"$hv" run $(linux) -b "$tmp/crash.img" -c 1 \
+			-a "quiet t.seed=$round" >"$tmp/out" 2>"$tmp/err" </dev/null &
+		pid=$!
+		wait_for 100 flushes $((20 * round + 1))
+		kill -KILL $pid
+		wait $pid 2>/dev/null
+		# The last line may be cut short.
+		flushed=$(tr -d '\r' <"$tmp/out" | sed '$d' |
+			awk '/^flushed [0-9]+$/ { n = $2 } END { print n + 0 }')
+		"$io" verify "$tmp/crash.img" $round "$flushed" >>"$tmp/err" 2>&1
+		st=$?
+		[ "$flushed" -ge $((640 * round)) ] || st="flushed only $flushed"
+		check "killed after $((20 * round)) flushes: all that was flushed is there" 0
+	done
+}
+
+test_sandbox() {
+	local pid task bad=
+
+	head -c 1M /dev/zero >"$tmp/image"
+	todo <<<'echo ready; sleep 100000'
+	"$hv" run $(linux) --rng -b "$tmp/image" -a quiet >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	wait_for 100 ready
+	for task in /proc/$pid/task/*; do
+		grep -q '^Seccomp:.2' $task/status || bad=seccomp
+		grep -q '^CapEff:.0*$' $task/status || bad=caps
+		! grep -q '^Uid:.0' $task/status || bad=root
+	done
+	[ "$(ls /proc/$pid/task | wc -l)" -ge 4 ] || bad=threads
+	kill $pid
+	reap
+	st=${bad:-$st}
+	check "the devices' threads are in the sandbox, too, and end" 143
+}
+ready() {
+	ended || grep -q '^ready' "$tmp/out"
+}
+
+echo "TAP version 13"
+: >"$tmp/err"
+if ! build_initrd virtio_pci virtio_blk virtio-rng; then
+	echo "Bail out! no guest: run make in $here"
+	exit 1
+fi
+for t in ${*:-usage control disk crash sandbox}; do
+	test_$t
+done
+echo "1..$count"
+exit $((failed > 0))

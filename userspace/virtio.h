@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A virtio device: what it has in common with the others.
+ *
+ * Each has a thread that waits for the guest's notifications and serves its
+ * queues; a vCPU thread comes here for set-up and configuration only.
+ *
+ * Locking: `lock` covers the queues and the driver's choices; it is taken
+ * inside the bus lock, and nothing is taken inside it.  `isr` is atomic.
+ */
+#ifndef VIRTIO_H
+#define VIRTIO_H
+
+#include <semaphore.h>
+
+#include "pci.h"
+#include "virtq.h"
+
+#define VIRTIO_QUEUES	4	/* of a device, at most */
+
+struct virtio;
+
+struct virtio_ops {
+	const char *name;
+	/* Carry out a request; bytes written to its buffers.  Lock held. */
+	u32 (*request)(struct virtio *v, unsigned int queue,
+		       struct virtq_chain *c);
+	/* Serve queues in another way: `queue` has something.  Lock held. */
+	void (*serve)(struct virtio *v, unsigned int queue);
+	/* The fd of virtio_watch() has something.  Lock held. */
+	void (*event)(struct virtio *v, unsigned int revents);
+	/* The driver wrote to v->config.  Lock held. */
+	void (*configured)(struct virtio *v);
+	/* The driver is ready; false if the device cannot go on.  Lock held. */
+	bool (*start)(struct virtio *v);
+	/* The driver resets a started device.  Lock held. */
+	void (*stop)(struct virtio *v);
+};
+
+struct virtio {
+	struct pci_dev pci;
+	const struct virtio_ops *ops;
+	struct virtio *next;
+	pthread_mutex_t lock;
+	pthread_t thread;
+	sem_t running;
+
+	unsigned int nr_queues;
+	u64 offered;		/* feature bits */
+	u8 config[128] __attribute__((__aligned__(8)));	/* the device's own */
+	u8 config_writable[128];
+	unsigned int config_len;
+
+	/* The driver's choices. */
+	u64 features;
+	u8 status, generation;
+	bool started;
+	u32 feature_select[2];	/* of the device's, of the driver's */
+	u16 queue_select;
+	u16 config_vector, vector[VIRTIO_QUEUES];
+	struct virtq queue[VIRTIO_QUEUES];
+	int kick_fd[VIRTIO_QUEUES];	/* the guest notified; see notify.c */
+	unsigned int cap;	/* PCI's window to the BAR, in config space */
+	atomic_uint isr;
+
+	int watch_fd;		/* what else the thread waits for; -1 nothing */
+	short watch_events;
+	struct virtq_chain chain;	/* the thread's */
+};
+
+/*
+ * Make it known to the guest: its place on PCI is taken.
+ * `id` is virtio's device type; ops, offered and config are filled in.
+ */
+void virtio_add(struct vm *vm, struct virtio *v, u16 id, unsigned int queues);
+void virtio_start(struct vm *vm);	/* threads exist, once privileges are gone */
+void virtio_join(struct vm *vm);	/* after vm_stop(): threads end */
+
+/*
+ * Wait up to `timeout` ms for something to do, and do it; false once the VM is
+ * stopped.  What the thread does all the time.
+ */
+bool virtio_turn(struct virtio *v, int timeout);
+
+/* Have the thread wait for `events` of an fd as well; -1: no more. Lock held. */
+void virtio_watch(struct virtio *v, int fd, short events);
+
+/* Serve a queue to its end with ops->request; lock held. */
+void virtio_serve(struct virtio *v, unsigned int queue);
+/* Interrupt for a queue if its driver wants that; lock held. */
+void virtio_interrupt(struct virtio *v, unsigned int queue);
+/* The configuration changed; lock held. */
+void virtio_config_changed(struct virtio *v);
+/* The driver broke the rules: nothing works until it resets.  Lock held. */
+void virtio_needs_reset(struct virtio *v);
+
+/* virtio_pci.c */
+void virtio_pci_init(struct vm *vm, struct virtio *v, u16 id);
+/* Bind notifications to kick_fd, or unbind.  Bus lock held. */
+void virtio_set_status(struct virtio *v, u8 status);	/* both locks held */
+
+static inline bool virtio_has(const struct virtio *v, unsigned int bit)
+{
+	return v->features >> bit & 1;
+}
+
+/* virtio_*.c: each dies with one line when it cannot be had */
+void virtio_rng_add(struct vm *vm);
+void virtio_blk_add(struct vm *vm, const char *arg);
+
+#endif
