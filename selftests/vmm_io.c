@@ -8,6 +8,9 @@
  *   vmm_io verify FILE SEED N every block is that of its last write up to N, or
  *                             of a later one
  *   vmm_io zero DEV           BLKZEROOUT of the device's second MiB
+ * And sockets between guest and host:
+ *   vmm_io connect PORT       standard input to the host, its answer to the output
+ *   vmm_io listen PORT        the other end: one connection to the output
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -15,8 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <linux/fs.h>
+#include <linux/vm_sockets.h>
 
 #define BLOCK	4096
 #define BATCH	32
@@ -106,6 +111,43 @@ static int do_verify(int fd, uint64_t seed, uint64_t blocks, uint64_t flushed)
 	return 0;
 }
 
+static int copy(int from, int to)
+{
+	char buf[8192];
+	ssize_t n;
+
+	while ((n = read(from, buf, sizeof(buf))) > 0)
+		if (write(to, buf, n) != n)
+			return fail("write");
+	return n ? fail("read") : 0;
+}
+
+static int do_connect(unsigned int port)
+{
+	struct sockaddr_vm a = { .svm_family = AF_VSOCK, .svm_port = port,
+				 .svm_cid = VMADDR_CID_HOST };
+	int s = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+	if (s < 0 || connect(s, (struct sockaddr *)&a, sizeof(a)))
+		return fail("connect");
+	return copy(0, s) || shutdown(s, SHUT_WR) || copy(s, 1);
+}
+
+static int do_listen(unsigned int port)
+{
+	struct sockaddr_vm a = { .svm_family = AF_VSOCK, .svm_port = port,
+				 .svm_cid = VMADDR_CID_ANY };
+	int s = socket(AF_VSOCK, SOCK_STREAM, 0), c;
+	socklen_t len = sizeof(a);
+
+	if (s < 0 || bind(s, (struct sockaddr *)&a, len) || listen(s, 1))
+		return fail("listen");
+	c = accept(s, (struct sockaddr *)&a, &len);
+	if (c < 0)
+		return fail("accept");
+	return copy(c, 1) || dprintf(c, "the host heard %u\n", a.svm_cid) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t range[2] = { 1 << 20, 1 << 20 }, seed, blocks;
@@ -113,6 +155,10 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
+	if (!strcmp(argv[1], "connect"))
+		return do_connect(atoi(argv[2]));
+	if (!strcmp(argv[1], "listen"))
+		return do_listen(atoi(argv[2]));
 	fd = open(argv[2], argv[1][0] == 'v' ? O_RDONLY : O_RDWR);
 	if (fd < 0)
 		return fail(argv[2]);

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib/vmm.sh"
 kver=${kernel##*/vmlinuz-}
 io=$here/out/vmm_io
+limit=400	# seconds for a guest, on a machine that does much else
 
 # Busybox, modules in the order of loading, and what a test wants done.
 build_initrd() {
@@ -102,14 +103,14 @@ runs() {
 test_disk() {
 	local first second
 
-	head -c 8M /dev/urandom >"$tmp/first.img"
-	head -c 3M /dev/urandom >"$tmp/second.img"
+	head -c 4M /dev/urandom >"$tmp/first.img"
+	head -c 1M /dev/urandom >"$tmp/second.img"
 	chmod 444 "$tmp/second.img"
 	first=$(sum "$tmp/first.img") second=$(sum "$tmp/second.img")
 	cp "$tmp/first.img" "$tmp/want"
 	dd if=/dev/zero of="$tmp/want" bs=1M seek=1 count=2 conv=notrunc status=none
 	printf 'written by the guest' |
-		dd of="$tmp/want" bs=1 seek=5000000 conv=notrunc status=none
+		dd of="$tmp/want" bs=1 seek=3500000 conv=notrunc status=none
 	todo <<-'EOF'
 	echo rng is $(cat /sys/class/misc/hw_random/rng_available)
 	echo entropy $(head -c 3000 /dev/hwrng | wc -c)
@@ -122,7 +123,7 @@ test_disk() {
 	vmm_io zero /dev/vda && echo zeroed
 	blkdiscard -o 2097152 -l 1048576 /dev/vda && echo discarded
 	printf 'written by the guest' |
-		dd of=/dev/vda bs=1 seek=5000000 conv=notrunc,fsync 2>/dev/null
+		dd of=/dev/vda bs=1 seek=3500000 conv=notrunc,fsync 2>/dev/null
 	grep virtio /proc/interrupts
 	EOF
 	run "a guest with two disks" 0 $(linux) -a quiet \
@@ -150,6 +151,81 @@ test_disk() {
 	check "the other is as it was" 0
 }
 
+# net NAME HOST-ADDRESS OPTIONS: packets of all sizes, both ways, on a tap
+net() {
+	local name=$1 tap=hvtest0 up=$tmp/up pid
+
+	ip tuntap add $tap mode tap && ip addr add 10.77.0.1/24 dev $tap &&
+		ip link set $tap up || { st=tap; check "$name" 0; return; }
+	head -c 3M /dev/urandom >"$tmp/down"
+	busybox nc -l -p 7001 <"$tmp/down" >/dev/null 2>&1 &
+	busybox nc -l -p 7002 >"$up" 2>/dev/null <>"$tmp/open" &
+	pid=$!
+	run "$name" 0 $(linux) -a quiet -n "$tap$2"
+	says "... it is the card asked for" '^mac 02:00:00:00:00:07'
+	says "... $4" "^device 0x0001 $3"
+	says "... ping" '^3 packets transmitted, 3 packets received'
+	says "... from the host" "^got $(sum "$tmp/down")"
+	wait_for $limit ended
+	says "... to the host" "^sent $(sum "$up")"
+	kill $(jobs -p) 2>/dev/null
+	wait 2>/dev/null
+	ip link del $tap
+}
+test_net() {
+	modprobe -q tun
+	modprobe -q vhost_net
+	# Busybox's nc ends at the end of either input: one that never ends.
+	mkfifo "$tmp/open"
+	todo <<-'EOF'
+	mkfifo /open
+	ip link set eth0 up
+	ip addr add 10.77.0.2/24 dev eth0
+	echo mac $(cat /sys/class/net/eth0/address)
+	for d in /sys/bus/virtio/devices/*; do
+		echo device $(cat $d/device) $(cat $d/features)
+	done
+	ping -c 3 -s 1400 10.77.0.1
+	echo got $(nc 10.77.0.1 7001 <>/open | md5sum)
+	head -c 3000000 /dev/urandom >/mnt/data
+	nc 10.77.0.1 7002 </mnt/data >/dev/null
+	echo sent $(md5sum </mnt/data)
+	EOF
+	error "no such interface" "ip tuntap" run -d "$dev" -k "$kernel" -n hvnone0
+	error "not a tap" "must be a tap" run -d "$dev" -k "$kernel" -n lo
+	net "a network card by this process" ,mac=02:00:00:00:00:07,vhost=off \
+		'[01]{34}1' "packed ring"
+	if [ -c /dev/vhost-net ]; then
+		net "a network card by vhost-net" ,mac=02:00:00:00:00:07 \
+			'[01]{15}1[01]{18}0' "buffers that can be put together"
+	else
+		skip "a network card by vhost-net" "no /dev/vhost-net"
+	fi
+}
+
+test_vsock() {
+	local pid
+
+	modprobe -q vhost_vsock
+	if [ ! -c /dev/vhost-vsock ]; then
+		skip "vsock" "no /dev/vhost-vsock"
+		return
+	fi
+	error "a number of the host's" "out of range" run -d "$dev" -k "$kernel" --vsock 2
+	todo <<-'EOF'
+	head -c 500000 /dev/urandom >/mnt/data
+	echo sent $(md5sum </mnt/data)
+	vmm_io connect 7003 </mnt/data
+	EOF
+	timeout $limit "$io" listen 7003 >"$tmp/heard" 2>"$tmp/listen" &
+	pid=$!
+	run "a guest with vsock" 0 $(linux) -a quiet --vsock 77
+	kill $pid 2>/dev/null
+	wait $pid
+	says "... what it sends arrives" "^sent $(sum "$tmp/heard")"
+	says "... and is answered" '^the host heard 77$'
+}
+
 # What the guest heard flushed is there when the VMM has died at any time.
 flushes() {
 	ended || [ "$(grep -c flushed "$tmp/out")" -ge "$1" ]
@@ -164,7 +240,7 @@ test_crash() {
 		"$hv" run $(linux) -b "$tmp/crash.img" -c 1 \
 			-a "quiet t.seed=$round" >"$tmp/out" 2>"$tmp/err" </dev/null &
 		pid=$!
-		wait_for 100 flushes $((20 * round + 1))
+		wait_for $limit flushes $((20 * round + 1))
 		kill -KILL $pid
 		wait $pid 2>/dev/null
 		# The last line may be cut short.
@@ -184,7 +260,7 @@ test_sandbox() {
 	todo <<<'echo ready; sleep 100000'
 	"$hv" run $(linux) --rng -b "$tmp/image" -a quiet >"$tmp/out" 2>"$tmp/err" </dev/null &
 	pid=$!
-	wait_for 100 ready
+	wait_for $limit ready
 	for task in /proc/$pid/task/*; do
 		grep -q '^Seccomp:.2' $task/status || bad=seccomp
 		grep -q '^CapEff:.0*$' $task/status || bad=caps
@@ -202,11 +278,12 @@ ready() {
 
 echo "TAP version 13"
 : >"$tmp/err"
-if ! build_initrd virtio_pci virtio_blk virtio-rng; then
+if ! build_initrd virtio_pci virtio_blk virtio-rng virtio_net \
+	vmw_vsock_virtio_transport; then
 	echo "Bail out! no guest: run make in $here"
 	exit 1
 fi
-for t in ${*:-usage control disk crash sandbox}; do
+for t in ${*:-usage control disk net vsock crash sandbox}; do
 	test_$t
 done
 echo "1..$count"

@@ -39,6 +39,8 @@ static const char run_help[] =
 "  -c, --cpus N        number of CPUs (default 1)\n"
 "  -b, --disk FILE     a raw image or block device; \",ro\" after it: read-only;\n"
 "                      repeatable: the guest's /dev/vda, vdb, ...\n"
+"  -n, --net TAP       a network card on this tap interface; repeatable\n"
+"      --vsock CID     sockets to the host (AF_VSOCK), the guest's number there\n"
 "      --rng           a source of random numbers for the guest\n"
 "  -d, --device PATH   device that speaks the KVM API (default " HV_DEV_PATH ")\n"
 "      --control PATH  socket for hv pause, resume, stop, status and snapshot\n"
@@ -120,6 +122,16 @@ static unsigned int parse_cpus(const char *arg)
 	return n;
 }
 
+static u32 parse_cid(const char *arg)
+{
+	char *rest;
+	u64 n = parse_number("--vsock", arg, &rest);
+
+	if (*rest || n < 3 || n >= UINT32_MAX)
+		die("--vsock %s: out of range (from 3; the host is 2)", arg);
+	return n;
+}
+
 static const struct run_options defaults = {
 	.device = HV_DEV_PATH,
 	.memory = MEMORY_DEFAULT,
@@ -136,6 +148,8 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 		{ "memory", required_argument, NULL, 'm' },
 		{ "cpus", required_argument, NULL, 'c' },
 		{ "disk", required_argument, NULL, 'b' },
+		{ "net", required_argument, NULL, 'n' },
+		{ "vsock", required_argument, NULL, 'V' },
 		{ "rng", no_argument, NULL, 'R' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "control", required_argument, NULL, 'C' },
@@ -145,7 +159,7 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, ":k:i:a:m:c:b:d:h", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":k:i:a:m:c:b:n:d:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'k':
 			opt->kernel = optarg;
@@ -166,6 +180,14 @@ static void parse_run(int argc, char **argv, struct run_options *opt)
 			if (opt->nr_disks == DISKS_MAX)
 				die("--disk: at most %d", DISKS_MAX);
 			opt->disk[opt->nr_disks++] = optarg;
+			break;
+		case 'n':
+			if (opt->nr_nets == NETS_MAX)
+				die("--net: at most %d", NETS_MAX);
+			opt->net[opt->nr_nets++] = optarg;
+			break;
+		case 'V':
+			opt->vsock = parse_cid(optarg);
 			break;
 		case 'R':
 			opt->rng = true;
@@ -225,6 +247,10 @@ static void add_devices(struct vm *vm, const struct run_options *opt)
 		virtio_rng_add(vm);
 	for (i = 0; i < opt->nr_disks; i++)
 		virtio_blk_add(vm, opt->disk[i]);
+	for (i = 0; i < opt->nr_nets; i++)
+		virtio_net_add(vm, opt->net[i]);
+	if (opt->vsock)
+		virtio_vsock_add(vm, opt->vsock);
 	if (opt->control)
 		control_init(vm, opt->control);
 }
@@ -250,7 +276,7 @@ static bool fits_restore(const struct run_options *opt)
 {
 	return !opt->kernel && !opt->initrd && !opt->append &&
 	       opt->memory == defaults.memory && opt->cpus == defaults.cpus &&
-	       !opt->nr_disks && !opt->rng;
+	       !opt->nr_disks && !opt->nr_nets && !opt->vsock && !opt->rng;
 }
 
 static int restore(int argc, char **argv)

@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/if_tun.h>
+#include <linux/vhost.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -52,7 +54,7 @@ static const u32 control_ioctls[] = {
 	KVM_GET_MP_STATE, KVM_KVMCLOCK_CTRL,
 };
 
-/* Only with virtio devices: any, disks, a source of random numbers. */
+/* Only with virtio devices: any, or those of a kind. */
 static const u32 virtio_ioctls[] = {
 	KVM_IRQFD, KVM_IOEVENTFD, KVM_SET_GSI_ROUTING,
 };
@@ -60,6 +62,24 @@ static const u32 virtio_ioctls[] = {
 static const int disk_calls[] = {
 	SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(pwrite64),
 	SCMP_SYS(fdatasync), SCMP_SYS(fallocate),
+};
+
+static const int net_calls[] = {
+	SCMP_SYS(writev),
+};
+
+static const u32 net_ioctls[] = {
+	TUNSETOFFLOAD, VHOST_NET_SET_BACKEND,
+};
+
+static const u32 vsock_ioctls[] = {
+	VHOST_VSOCK_SET_RUNNING,
+};
+
+static const u32 vhost_ioctls[] = {
+	VHOST_GET_FEATURES, VHOST_SET_FEATURES, VHOST_SET_VRING_NUM,
+	VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR, VHOST_SET_VRING_KICK,
+	VHOST_SET_VRING_CALL,
 };
 
 static const int rng_calls[] = {
@@ -116,6 +136,7 @@ static int add_lists(scmp_filter_ctx ctx, const struct run_options *opt)
 		{ true, LIST(plain_calls) },
 		{ opt->control, LIST(control_calls) },
 		{ opt->nr_disks, LIST(disk_calls) },
+		{ opt->nr_nets, LIST(net_calls) },
 		{ opt->rng, LIST(rng_calls) },
 	};
 	const struct {
@@ -125,7 +146,11 @@ static int add_lists(scmp_filter_ctx ctx, const struct run_options *opt)
 	} ioctls[] = {
 		{ true, LIST(plain_ioctls) },
 		{ opt->control, LIST(control_ioctls) },
-		{ opt->nr_disks || opt->rng, LIST(virtio_ioctls) },
+		{ opt->nr_disks || opt->nr_nets || opt->vsock || opt->rng,
+		  LIST(virtio_ioctls) },
+		{ opt->nr_nets, LIST(net_ioctls) },
+		{ opt->vsock, LIST(vsock_ioctls) },
+		{ opt->nr_nets || opt->vsock, LIST(vhost_ioctls) },
 	};
 	unsigned int i;
 	int err = 0;

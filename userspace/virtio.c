@@ -95,8 +95,6 @@ static void serve(struct virtio *v, unsigned int queue)
 		v->ops->serve(v, queue);
 	else
 		virtio_serve(v, queue);
-	if (q->broken)
-		virtio_needs_reset(v);
 }
 
 bool virtio_turn(struct virtio *v, int timeout)
@@ -127,6 +125,9 @@ bool virtio_turn(struct virtio *v, int timeout)
 		drain(v->kick_fd[i]);
 		serve(v, i);
 	}
+	for (i = 0; i < v->nr_queues; i++)
+		if (v->queue[i].broken)
+			virtio_needs_reset(v);
 	pthread_mutex_unlock(&v->lock);
 	return true;
 }
@@ -223,6 +224,8 @@ void virtio_start(struct vm *vm)
 	int err;
 
 	for (v = vm->virtio; v; v = v->next) {
+		if (v->delegated)
+			continue;
 		sem_init(&v->running, 0, 0);
 		err = pthread_create(&v->thread, NULL, virtio_thread, v);
 		if (err)
@@ -238,5 +241,6 @@ void virtio_join(struct vm *vm)
 	struct virtio *v;
 
 	for (v = vm->virtio; v; v = v->next)
-		pthread_join(v->thread, NULL);
+		if (!v->delegated)
+			pthread_join(v->thread, NULL);
 }

@@ -55,6 +55,7 @@ struct virtio {
 	u64 features;
 	u8 status, generation;
 	bool started;
+	bool delegated;		/* vhost serves the queues: no thread */
 	u32 feature_select[2];	/* of the device's, of the driver's */
 	u16 queue_select;
 	u16 config_vector, vector[VIRTIO_QUEUES];
@@ -107,5 +108,7 @@ static inline bool virtio_has(const struct virtio *v, unsigned int bit)
 /* virtio_*.c: each dies with one line when it cannot be had */
 void virtio_rng_add(struct vm *vm);
 void virtio_blk_add(struct vm *vm, const char *arg);
+void virtio_net_add(struct vm *vm, const char *arg);
+void virtio_vsock_add(struct vm *vm, u32 cid);
 
 #endif

@@ -67,6 +67,7 @@ enum hv_status {
 /* main.c */
 
 #define DISKS_MAX	16
+#define NETS_MAX	8
 
 /* What the command line asks for. */
 struct run_options {
@@ -79,6 +80,9 @@ struct run_options {
 	unsigned int cpus;
 	const char *disk[DISKS_MAX];
 	unsigned int nr_disks;
+	const char *net[NETS_MAX];
+	unsigned int nr_nets;
+	u32 vsock;		/* the guest's CID; 0: none */
 	bool rng;
 	bool sandbox;
 };

@@ -55,16 +55,17 @@ ended() {
 	[ ! -e /proc/$pid ] || grep -qs '^State:.Z' /proc/$pid/status
 }
 reap() {
-	wait_for 100 ended || kill -KILL $pid
+	wait_for "${limit:-100}" ended || kill -KILL $pid
 	wait $pid 2>/dev/null
 	st=$?
 }
 
-# run NAME STATUS ARG...: hv run ARG...; output and messages in files
+# run NAME STATUS ARG...: hv run ARG...; output and messages in files; it gets
+# $limit seconds
 run() {
 	local name=$1 want=$2
 	shift 2
-	timeout -k 5 120 "$hv" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	timeout -k 5 "${limit:-120}" "$hv" run "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
 	st=$?
 	check "$name" "$want"
 }
@@ -73,7 +74,7 @@ run() {
 error() {
 	local name=$1 pattern=$2
 	shift 2
-	timeout -k 5 60 "$hv" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	timeout -k 5 "${limit:-60}" "$hv" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
 	st=$?
 	if [ "$(wc -l <"$tmp/err")" != 1 ] ||
 	   ! grep -Eq "^hv: .*($pattern)" "$tmp/err"; then
