@@ -63,7 +63,7 @@ void msix_table(struct pci_dev *d, u32 offset, u8 *data, unsigned int len,
 		bool is_write)
 {
 	unsigned int i = offset / ENTRY_SIZE, at = offset % ENTRY_SIZE;
-	struct msix_vector *v = &d->vector[i];
+	struct msix_vector *v;
 	bool changed;
 
 	/* Whole dwords or qwords only, says the specification. */
@@ -72,6 +72,7 @@ void msix_table(struct pci_dev *d, u32 offset, u8 *data, unsigned int len,
 			memset(data, 0, len);
 		return;
 	}
+	v = &d->vector[i];
 	if (!is_write) {
 		memcpy(data, (u8 *)v->entry + at, len);
 		return;
