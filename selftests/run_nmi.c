@@ -169,3 +169,63 @@ TEST(masked_until_iret_is_done)
 	CHECK_OK(mprotect(page, 4096, PROT_READ | PROT_WRITE));
 	CHECK_EQ(vcpu_until_sync(vcpu), 3);
 }
+
+/*
+ * A handler that steps itself: the trap after its IRET is the guest's own, whatever
+ * the hypervisor does to learn that the IRET is done, for which the next NMI waits.
+ */
+static volatile uint64_t traps, trap_rip, trap_flags;
+
+static void behind_stepped_iret(void)
+{
+	GUEST_EQ(traps, 1);
+	GUEST_EQ(trap_rip, (uintptr_t)behind_stepped_iret);
+	GUEST_EQ(trap_flags & 0x100, 0);
+	GUEST_EQ(nmis, 2);
+	guest_sync(3);
+}
+
+static void trap_handler(struct guest_frame *f)
+{
+	trap_rip = f->rip;
+	trap_flags = f->rflags;
+	traps++;
+	WRITE_REG(dr6, 0xffff0ff0ul);
+}
+
+static void stepping_nmi_handler(struct guest_frame *f)
+{
+	volatile uint64_t *frame = (void *)(FRAME_TOP - 8);
+
+	if (++nmis == 2)
+		return;
+	frame[0] = f->rflags | 0x100;	/* TF, for POPF */
+	frame[1] = (uintptr_t)behind_stepped_iret;
+	frame[2] = f->cs;
+	frame[3] = f->rflags;
+	frame[4] = STACK_TOP - 0x8008;
+	frame[5] = f->ss;
+	guest_sync(101);
+	asm volatile("movq %0, %%rsp; popfq; iretq" : : "r"(frame) : "memory");
+}
+
+static void stepped_iret_guest(void)
+{
+	guest_handlers[VEC_NMI] = stepping_nmi_handler;
+	guest_handlers[VEC_DB] = trap_handler;
+	guest_sync(1);
+	GUEST_CHECK(false);
+}
+
+TEST(iret_that_traps)
+{
+	struct vcpu *vcpu = guest64(stepped_iret_guest);
+
+	if (on_stock_kvm() && !access("/sys/module/kvm_amd", F_OK))
+		SKIP("KVM takes the trap for that of its own step");
+	CHECK_EQ(vcpu_until_sync(vcpu), 1);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	CHECK_EQ(vcpu_until_sync(vcpu), 101);
+	CHECK_OK(IOCTL_V(vcpu->fd, KVM_NMI, 0));
+	CHECK_EQ(vcpu_until_sync(vcpu), 3);
+}

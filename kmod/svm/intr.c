@@ -49,6 +49,8 @@ void svm_inject(struct vhm_vcpu *vcpu, const struct vhm_event *ev)
 		else
 			vcpu->rip += ev->insn_len;
 	}
+	if (svm->iret_seen)
+		mask_nmi(svm, true);	/* the IRET has faulted */
 	if (ev->has_error)
 		inj |= SVM_EVENT_HAS_ERROR | (u64)ev->error << 32;
 	if (ev->kind == VHM_EV_NMI)
@@ -103,13 +105,14 @@ void svm_set_blocked(struct vhm_vcpu *vcpu, u32 block)
  * What keeps the NMI out decides how to learn of its end: a handler that has
  * not reached IRET exits there; an IRET or a shadow is stepped over; and
  * where only this entry is taken by another event, an interrupt to this very
- * CPU ends it right after that.
+ * CPU ends it right after that. Its delivery ends a shadow too, and a step would
+ * push our TF for it.
  */
 static void watch_nmi(struct svm_vcpu *svm)
 {
 	if (svm->nmi_masked && !svm->iret_seen)
 		return;
-	if (svm_blocked(&svm->vcpu)) {
+	if (svm_blocked(&svm->vcpu) && !svm->injected) {
 		svm->step = true;
 		return;
 	}
@@ -141,6 +144,8 @@ void svm_iret_exit(struct svm_vcpu *svm)
 	svm->iret_seen = true;
 	svm->iret_rip = svm->vcpu.rip;
 	svm->step = svm->want_nmi;
+	/* the step begins with the next entry: so far TF is the guest's */
+	svm->step_tf = svm->vcpu.rflags & X86_EFLAGS_TF;
 }
 
 /*
