@@ -29,6 +29,10 @@ static bool unrestricted = true;
 module_param_named(vmx_unrestricted, unrestricted, bool, 0444);
 MODULE_PARM_DESC(vmx_unrestricted, "let the CPU run real mode, where it can (default on)");
 
+static bool ept = true;
+module_param(ept, bool, 0444);
+MODULE_PARM_DESC(ept, "Intel: use extended page tables where the CPU has them (default on)");
+
 struct vmx_config vmx_config __read_mostly;
 
 static const struct {
@@ -42,24 +46,29 @@ static const struct {
 	ROW("processor-based", MSR_IA32_VMX_TRUE_PROCBASED_CTLS,
 	    VMX_PROC_TSC_OFFSET | VMX_PROC_HLT | VMX_PROC_MWAIT | VMX_PROC_RDPMC | VMX_PROC_DR |
 	    VMX_PROC_IO | VMX_PROC_MSR_BITMAP | VMX_PROC_MONITOR | VMX_PROC_SECONDARY |
-	    VMX_PROC_IRQ_WINDOW | VMX_PROC_NMI_WINDOW | VMX_PROC_CR8_LOAD | VMX_PROC_CR8_STORE,
+	    VMX_PROC_IRQ_WINDOW | VMX_PROC_NMI_WINDOW | VMX_PROC_CR8_LOAD | VMX_PROC_CR8_STORE |
+	    VMX_PROC_INVLPG,
 	    VMX_PROC_TPR_SHADOW, VMX_PROC_DEFAULT1, proc),
-	ROW("secondary", MSR_IA32_VMX_PROCBASED_CTLS2,
-	    VMX_PROC2_EPT,
-	    VMX_PROC2_UNRESTRICTED | VMX_PROC2_RDTSCP | VMX_PROC2_VPID | VMX_PROC2_WBINVD | VMX_PROC2_PLE |
-	    VMX_PROC2_INVPCID | VMX_PROC2_XSAVES, 0, proc2),
+	ROW("secondary", MSR_IA32_VMX_PROCBASED_CTLS2, 0,
+	    VMX_PROC2_EPT | VMX_PROC2_UNRESTRICTED | VMX_PROC2_RDTSCP | VMX_PROC2_VPID |
+	    VMX_PROC2_WBINVD | VMX_PROC2_PLE | VMX_PROC2_INVPCID | VMX_PROC2_XSAVES, 0, proc2),
 	ROW("exit", MSR_IA32_VMX_TRUE_EXIT_CTLS,
-	    VMX_EXIT_SAVE_DEBUG | VMX_EXIT_HOST64 | VMX_EXIT_LOAD_PAT | VMX_EXIT_LOAD_EFER, 0,
+	    VMX_EXIT_SAVE_DEBUG | VMX_EXIT_HOST64, VMX_EXIT_LOAD_PAT | VMX_EXIT_LOAD_EFER,
 	    VMX_EXIT_DEFAULT1, exit),
 	ROW("entry", MSR_IA32_VMX_TRUE_ENTRY_CTLS,
-	    VMX_ENTRY_LOAD_DEBUG | VMX_ENTRY_GUEST64 | VMX_ENTRY_LOAD_PAT | VMX_ENTRY_LOAD_EFER, 0,
+	    VMX_ENTRY_LOAD_DEBUG | VMX_ENTRY_GUEST64, VMX_ENTRY_LOAD_PAT | VMX_ENTRY_LOAD_EFER,
 	    VMX_ENTRY_DEFAULT1, entry),
 #undef ROW
 };
 
 /* Bits above that are on only at times. */
 #define PROC_AT_TIMES	(VMX_PROC_IRQ_WINDOW | VMX_PROC_NMI_WINDOW | VMX_PROC_CR8_LOAD |	\
-			 VMX_PROC_CR8_STORE)
+			 VMX_PROC_CR8_STORE | VMX_PROC_INVLPG)
+/* What there is only with extended page tables, or is of no use without. */
+#define PROC2_OF_EPT	(VMX_PROC2_EPT | VMX_PROC2_UNRESTRICTED | VMX_PROC2_INVPCID)
+#define EPT_NEEDS	(VMX_EPT_WALK4 | VMX_EPT_WB | VMX_EPT_INVEPT)
+#define EXIT_LOADS	(VMX_EXIT_LOAD_PAT | VMX_EXIT_LOAD_EFER)
+#define ENTRY_LOADS	(VMX_ENTRY_LOAD_PAT | VMX_ENTRY_LOAD_EFER)
 
 static int check_firmware(void)
 {
@@ -80,22 +89,6 @@ static int check_firmware(void)
 	return -EACCES;
 }
 
-/* EPT has a line of its own, and an errno. */
-static int check_proc2(u64 cap)
-{
-	u32 may = cap >> 32;
-	u64 ept;
-
-	if (!(may & VMX_PROC2_EPT) || vhm_rdmsr_safe(MSR_IA32_VMX_EPT_VPID_CAP, &ept) ||
-	    !(ept & VMX_EPT_WALK4) || !(ept & VMX_EPT_WB) || !(ept & VMX_EPT_INVEPT)) {
-		pr_err("VT-x without extended page tables (EPT): hv needs them (a CPU of 2010 or later)\n");
-		return -ENXIO;
-	}
-	vmx_config.ept_cap = ept;
-	vmx_config.invvpid = (ept & VMX_INVVPID_ONE) == VMX_INVVPID_ONE;
-	return 0;
-}
-
 static int check_row(int i)
 {
 	u32 missing, forced;
@@ -103,12 +96,6 @@ static int check_row(int i)
 
 	if (vhm_rdmsr_safe(rows[i].msr, &cap))
 		cap = 0;
-	if (rows[i].msr == MSR_IA32_VMX_PROCBASED_CTLS2) {
-		int r = check_proc2(cap);
-
-		if (r)
-			return r;
-	}
 	missing = rows[i].must & ~(u32)(cap >> 32);
 	forced = (u32)cap & ~(rows[i].must | rows[i].want | rows[i].harmless);
 	if (missing || forced) {
@@ -121,12 +108,34 @@ static int check_row(int i)
 	return 0;
 }
 
+/* Without extended page tables, or with ept=0, guests run on shadow tables. */
+static void choose_paging(void)
+{
+	u64 cap;
+
+	if (vhm_rdmsr_safe(MSR_IA32_VMX_EPT_VPID_CAP, &cap))
+		cap = 0;
+	vmx_config.ept_cap = cap;
+	vmx_config.invvpid = (cap & VMX_INVVPID_ONE) == VMX_INVVPID_ONE;
+	if (~vmx_config.exit & EXIT_LOADS || ~vmx_config.entry & ENTRY_LOADS) {
+		vmx_config.exit &= ~EXIT_LOADS;
+		vmx_config.entry &= ~ENTRY_LOADS;
+		ept = false;
+	}
+	ept = ept && vmx_config.proc2 & VMX_PROC2_EPT && (cap & EPT_NEEDS) == EPT_NEEDS;
+	if (ept)
+		return;
+	vmx_config.proc |= VMX_PROC_INVLPG;
+	vmx_config.proc2 &= ~PROC2_OF_EPT;
+	if (!vmx_config.invvpid)
+		vmx_config.proc2 &= ~VMX_PROC2_VPID;
+}
+
 /*
  * vmx_check - struct vhm_ops->check
  *
- * -ENODEV no VT-x in CPUID; -EACCES the firmware did not enable it; -ENXIO no
- * EPT; -EOPNOTSUPP other controls missing;
- * -EPROTONOSUPPORT a host with FRED. That another hypervisor has VMX on at the
+ * -ENODEV no VT-x in CPUID; -EACCES the firmware did not enable it; -EOPNOTSUPP
+ * controls missing; -EPROTONOSUPPORT a host with FRED. That another hypervisor has VMX on at the
  * moment is no reason: every section looks.
  */
 int vmx_check(void)
@@ -156,6 +165,7 @@ int vmx_check(void)
 	}
 	vmx_config.proc &= ~PROC_AT_TIMES;
 	vmx_config.entry &= ~VMX_ENTRY_GUEST64;
+	choose_paging();
 	if (!unrestricted)
 		vmx_config.proc2 &= ~VMX_PROC2_UNRESTRICTED;
 	/* what must be 1, but for what unrestricted guest lifts */
@@ -166,6 +176,10 @@ int vmx_check(void)
 		vmx_config.ept_cap &= ~VMX_EPT_AD;
 	vmx_config.cr4_fixed = vhm_rdmsr(MSR_IA32_VMX_CR4_FIXED0);
 	vmx_config.cr4_possible = vhm_rdmsr(MSR_IA32_VMX_CR4_FIXED1);
+	if (!ept) {	/* shadow tables are PAE's or long mode's */
+		vmx_config.cr0_fixed |= X86_CR0_WP;
+		vmx_config.cr4_fixed |= X86_CR4_PAE;
+	}
 	return 0;
 }
 
@@ -175,6 +189,10 @@ void vmx_setup_caps(void)
 	vhm_caps.ucode_rev = 1ull << 32;
 	vhm_caps.max_page_level = vmx_config.ept_cap & VMX_EPT_1G ? 3 :
 				  vmx_config.ept_cap & VMX_EPT_2M ? 2 : 1;
+	vhm_caps.shadow = !ept;
 	vhm_caps.cr4 &= vmx_config.cr4_possible;
+	/* a root is of one address space: no tags */
+	if (vhm_caps.shadow)
+		vhm_caps.cr4 &= ~(u64)X86_CR4_PCIDE;
 	vhm_caps.xsaves &= !!(vmx_config.proc2 & VMX_PROC2_XSAVES);
 }

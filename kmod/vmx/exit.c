@@ -40,7 +40,7 @@ static const struct row rows[] = {
 	[11] = { VHM_X_UD, D_NONE },			/* GETSEC */
 	[12] = { VHM_X_HLT, D_INSN },
 	[13] = { VHM_X_INVD, D_INSN },
-	[14] = { VHM_X_UNKNOWN },			/* INVLPG */
+	[14] = { VHM_X_CR, D_INSN },			/* INVLPG */
 	[15] = { VHM_X_RDPMC, D_INSN },
 	[16] = { VHM_X_RDTSC },
 	[17] = { VHM_X_RSM, D_INSN },
@@ -91,6 +91,14 @@ static void decode_exception(struct vmx_vcpu *vmx)
 		vmx->host_mc |= vector == MC_VECTOR;
 		vmx->host_nmi |= vector != MC_VECTOR;
 		x->kind = VHM_X_HOST_EVENT;
+		return;
+	}
+	if (vector == PF_VECTOR && vhm_caps.shadow) {
+		x->kind = VHM_X_PF;
+		x->pf = (struct vhm_pf){
+			.gva = x->hw_info1, .error = vmcs_read32(VMCS_EXIT_INTR_ERROR),
+		};
+		iret_unblock(vmx, info);
 		return;
 	}
 	x->exc = (struct vhm_exc){

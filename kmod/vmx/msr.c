@@ -68,6 +68,8 @@ void vmx_msrs_enter(struct vmx_vcpu *vmx, const struct vmx_cpu *c)
 	vmx->syscall_msrs = st->efer & EFER_SCE;
 	if (likely(vmx->syscall_msrs))
 		syscall_msrs(c, st->star, st->lstar, st->sfmask);
+	else if (!vmx_loads_efer_pat())
+		vhm_wrmsr(MSR_EFER, c->efer & ~(u64)EFER_SCE);
 }
 
 /* The order is that of a restore: what was written over comes from what holds the host's. */
@@ -83,5 +85,7 @@ void vmx_msrs_leave(struct vmx_vcpu *vmx, const struct vmx_cpu *c)
 			vhm_wrmsr(MSR_LSTAR, c->lstar);
 		if (st->sfmask != c->sfmask)
 			vhm_wrmsr(MSR_SYSCALL_MASK, c->sfmask);
+	} else if (!vmx_loads_efer_pat()) {
+		vhm_wrmsr(MSR_EFER, c->efer);
 	}
 }

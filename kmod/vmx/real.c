@@ -3,12 +3,12 @@
  * Real mode and unpaged protected mode on CPUs without unrestricted guest.
  *
  * There CR0.PE and CR0.PG must be set in the VMCS. Without paging the guest runs
- * on a table of hv's that maps 4 GiB to themselves; its own CR3, CR4 and EFER are
- * kept from the CPU. Real mode is run in virtual-8086 mode with IOPL 0 and neither
- * CR4.VME nor a usable TSS: whatever is privileged, touches a port or the interrupt
- * flag, or is an INT faults, and the core performs it as if at CPL 0. No page of the
- * guest is needed for that. Every exception exits, and no event is injected: the
- * core pushes the frame.
+ * on a table of hv's that maps 4 GiB to themselves, or on shadow tables as ever; its
+ * own CR3, CR4 and EFER are kept from the CPU. Real mode is run in virtual-8086 mode
+ * with IOPL 0 and neither CR4.VME nor a usable TSS: whatever is privileged, touches a
+ * port or the interrupt flag, or is an INT faults, and the core performs it as if at
+ * CPL 0. No page of the guest is needed for that. Every exception exits, and no event
+ * is injected: the core pushes the frame.
  *
  * What fits neither (real mode with segments that are not 64 KiB at 16 times the
  * selector; protected mode between the write to CR0 and the segment loads) is not
@@ -35,7 +35,7 @@ int vmx_identity_alloc(void)
 {
 	u32 *table, i;
 
-	if (vmx_unrestricted())
+	if (vmx_unrestricted() || vhm_caps.shadow)
 		return 0;
 	table = (u32 *)__get_free_page(GFP_KERNEL);
 	if (!table)
@@ -124,7 +124,7 @@ bool vmx_real_store(struct vmx_vcpu *vmx)
 void vmx_real_cr(struct vmx_vcpu *vmx, struct vmx_crs *c)
 {
 	c->cr3 = vmx->vcpu.vm->identity_gfn << PAGE_SHIFT;
-	c->cr4 = (c->cr4 & ~(u64)CR4_PAGED) | X86_CR4_PSE;
+	c->cr4 = (c->cr4 & ~(u64)CR4_PAGED) | X86_CR4_PSE | vmx_config.cr4_fixed;
 	c->efer &= ~(u64)EFER_LME;
 	if (vmx->real & VMX_V86) {
 		c->cr0 &= ~(u64)X86_CR0_AM;	/* no #AC at CPL 0 */

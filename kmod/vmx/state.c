@@ -21,6 +21,12 @@
 #define FREE_CR4	(X86_CR4_TSD | X86_CR4_DE | X86_CR4_PGE | X86_CR4_PCE | X86_CR4_OSFXSR | \
 			 X86_CR4_OSXMMEXCPT)
 
+/* On shadow tables hv must see a flush by CR4.PGE. */
+static u64 free_cr4(const struct vmx_vcpu *vmx)
+{
+	return FREE_CR4 & vmx->vcpu.cr4_allowed & ~(vhm_caps.shadow ? (u64)X86_CR4_PGE : 0);
+}
+
 #define AR_UNUSABLE	BIT(16)
 #define TYPE_BUSY	0x2
 #define TYPE_BUSY_TSS	0xb
@@ -32,8 +38,8 @@ static const struct { u8 group; u16 st, field; } rows[] = {
 #define ROW(g, f, v)	{ VHM_ST_##g, offsetof(struct vhm_state, f), VMCS_##v }
 	ROW(DT, gdt.base, GUEST_GDTR_BASE), ROW(DT, idt.base, GUEST_IDTR_BASE),
 	ROW(SYS, sysenter_cs, GUEST_SYSENTER_CS), ROW(SYS, sysenter_esp, GUEST_SYSENTER_ESP),
-	ROW(SYS, sysenter_eip, GUEST_SYSENTER_EIP), ROW(SYS, pat, GUEST_PAT),
-	ROW(SYS, debugctl, GUEST_DEBUGCTL), ROW(TSC, tsc_offset, TSC_OFFSET),
+	ROW(SYS, sysenter_eip, GUEST_SYSENTER_EIP), ROW(SYS, debugctl, GUEST_DEBUGCTL),
+	ROW(TSC, tsc_offset, TSC_OFFSET),
 #undef ROW
 };
 
@@ -119,18 +125,22 @@ static bool store_cr(struct vmx_vcpu *vmx)
 		st->cr4 | vmx_config.cr4_fixed | X86_CR4_MCE, st->efer,
 	};
 
-	if ((st->cr0 & X86_CR0_PG) && (st->cr4 & X86_CR4_PAE) && !(st->efer & EFER_LMA) &&
-	    !store_pdptes(&vmx->vcpu))
+	if (vhm_caps.shadow)
+		c.efer |= EFER_NX;	/* the shadow's entries have the bit */
+	else if ((st->cr0 & X86_CR0_PG) && (st->cr4 & X86_CR4_PAE) && !(st->efer & EFER_LMA) &&
+		 !store_pdptes(&vmx->vcpu))
 		return false;
 	if (unlikely(vmx->real))
 		vmx_real_cr(vmx, &c);
 	vmcs_write_nat(VMCS_CR0_SHADOW, st->cr0);
 	vmcs_write_nat(VMCS_GUEST_CR0, c.cr0);
-	vmcs_write_nat(VMCS_GUEST_CR3, c.cr3);
+	if (!vhm_caps.shadow)	/* there it is VC_ROOT */
+		vmcs_write_nat(VMCS_GUEST_CR3, c.cr3);
 	vmcs_write_nat(VMCS_CR4_SHADOW, st->cr4);
 	vmcs_write_nat(VMCS_GUEST_CR4, c.cr4);
-	vmcs_write_nat(VMCS_CR4_MASK, ~(FREE_CR4 & vmx->vcpu.cr4_allowed));
-	vmcs_write64(VMCS_GUEST_EFER, c.efer);
+	vmcs_write_nat(VMCS_CR4_MASK, ~free_cr4(vmx));
+	if (vmx_loads_efer_pat())
+		vmcs_write64(VMCS_GUEST_EFER, c.efer);
 	vmx_change_ctl(vmx, VC_ENTRY, VMX_ENTRY_GUEST64, st->efer & EFER_LMA);
 	return true;
 }
@@ -161,6 +171,8 @@ bool vmx_state_store(struct vmx_vcpu *vmx)
 	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		if (groups & rows[i].group)
 			vmcs_write(rows[i].field, *(u64 *)((void *)st + rows[i].st));
+	if (groups & VHM_ST_SYS && vmx_loads_efer_pat())
+		vmcs_write64(VMCS_GUEST_PAT, st->pat);
 	if (groups & VHM_ST_CODE) {
 		store_seg(vmx, VHM_CS);
 		store_seg(vmx, VHM_SS);
@@ -247,10 +259,10 @@ static void load_seg(struct vmx_vcpu *vmx, int nr)
 static void load_cr(struct vmx_vcpu *vmx)
 {
 	struct vhm_state *st = &vmx->vcpu.st;
-	u64 cr4 = FREE_CR4 & vmx->vcpu.cr4_allowed & ~(vmx->real & VMX_V86 ? X86_CR4_TSD : 0ull);
+	u64 cr4 = free_cr4(vmx) & ~(vmx->real & VMX_V86 ? X86_CR4_TSD : 0ull);
 
 	st->cr0 = (st->cr0 & ~FREE_CR0) | (vmx->raw.cr0 & FREE_CR0);
-	if (likely(!vmx->real))
+	if (likely(!vmx->real && !vhm_caps.shadow))
 		st->cr3 = vmx->raw.cr3;
 	st->cr4 = (st->cr4 & ~cr4) | (vmx->raw.cr4 & cr4);
 }

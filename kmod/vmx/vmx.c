@@ -44,10 +44,10 @@ static DEFINE_IDA(vpids);
  */
 #define ALWAYS_EXC	(BIT(MC_VECTOR) | BIT(DB_VECTOR) | BIT(AC_VECTOR))
 
-static const struct { u16 field; } ctl_fields[VC_NR] = {
+static struct { u16 field; } ctl_fields[VC_NR] __ro_after_init = {
 	[VC_PROC] = { VMCS_PROC }, [VC_PROC2] = { VMCS_PROC2 }, [VC_ENTRY] = { VMCS_ENTRY_CTLS },
 	[VC_EXCEPTIONS] = { VMCS_EXCEPTIONS }, [VC_INTR_STATE] = { VMCS_GUEST_INTR_STATE },
-	[VC_EPTP] = { VMCS_EPT_POINTER }, [VC_EVENT] = { VMCS_ENTRY_INTR },
+	[VC_ROOT] = { VMCS_EPT_POINTER }, [VC_EVENT] = { VMCS_ENTRY_INTR },
 	[VC_EVENT_ERROR] = { VMCS_ENTRY_ERROR }, [VC_EVENT_LEN] = { VMCS_ENTRY_INSN_LEN },
 };
 
@@ -68,9 +68,10 @@ void vmx_update_intercepts(struct vhm_vcpu *vcpu)
 	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_DR, !own_dr);
 	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_CR8_LOAD, vcpu->cr8_intercept || no_shadow);
 	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_CR8_STORE, no_shadow);
-	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_CR3_LOAD | VMX_PROC_CR3_STORE, vmx->real);
-	vmx_set_ctl(vmx, VC_EXCEPTIONS,
-		    vmx->real & VMX_V86 ? ~0u : vcpu->exc_intercepts | ALWAYS_EXC);
+	vmx_change_ctl(vmx, VC_PROC, VMX_PROC_CR3_LOAD | VMX_PROC_CR3_STORE,
+		       vmx->real || vhm_caps.shadow);
+	vmx_set_ctl(vmx, VC_EXCEPTIONS, vmx->real & VMX_V86 ? ~0u :
+		    vcpu->exc_intercepts | ALWAYS_EXC | (vhm_caps.shadow ? BIT(PF_VECTOR) : 0));
 }
 
 static struct vhm_vcpu *vmx_vcpu_alloc(struct vhm_vm *vm)
@@ -137,7 +138,7 @@ static void vmx_vcpu_reset(struct vhm_vcpu *vcpu)
 	if (off & KVM_X86_DISABLE_EXITS_PAUSE)
 		vmx->ctl[VC_PROC2] &= ~(u64)VMX_PROC2_PLE;
 	vmx->ctl[VC_ENTRY] = vmx_config.entry;
-	vmx->ctl[VC_EPTP] = vmx->eptp;
+	vmx->ctl[VC_ROOT] = vmx->root;
 	vmx->ctl_dirty = VC_ALL;
 	vmx->intr_state_valid = true;
 	vmx->fresh = true;
@@ -149,20 +150,26 @@ static void vmx_set_root(struct vhm_vcpu *vcpu, u64 root_pa)
 {
 	struct vmx_vcpu *vmx = to_vmx(vcpu);
 
-	vmx->eptp = root_pa | VMX_EPTP_WB | VMX_EPTP_LEVELS4 |
-		    (vmx_config.ept_cap & VMX_EPT_AD ? VMX_EPTP_AD : 0);
-	vmx_set_ctl(vmx, VC_EPTP, vmx->eptp);
+	vmx->root = root_pa;
+	if (!vhm_caps.shadow)
+		vmx->root |= VMX_EPTP_WB | VMX_EPTP_LEVELS4 |
+			     (vmx_config.ept_cap & VMX_EPT_AD ? VMX_EPTP_AD : 0);
+	vmx_set_ctl(vmx, VC_ROOT, vmx->root);
 	vmx->flush = true;
 }
 
 /* ---- TLB ---------------------------------------------------------------------------- */
 
-static noinline void invept(struct vmx_vcpu *vmx)
+/* All of the vCPU's. On shadow tables without a VPID each entry does so by itself. */
+static noinline void flush_all(struct vmx_vcpu *vmx)
 {
 	vmx->flush = false;
 	/* before it: what goes from the EPT meanwhile is for the next one */
 	vmx->flushes = atomic64_read(&vmx->vcpu.vm->remote_tlb_flush);
-	vmx_invept(vmx_config.ept_cap & VMX_EPT_INVEPT_ONE ? 1 : 2, vmx->eptp);
+	if (!vhm_caps.shadow)
+		vmx_invept(vmx_config.ept_cap & VMX_EPT_INVEPT_ONE ? 1 : 2, vmx->root);
+	else if (vmx->vpid)
+		WARN_ON_ONCE(!vmx_invvpid(vmx->vpid));
 }
 
 /*
@@ -171,7 +178,8 @@ static noinline void invept(struct vmx_vcpu *vmx)
  * INVEPT drops both what came from the EPT alone and what came from the guest's
  * tables through it. Where nothing went from the EPT since the last one it is the
  * guest's tables that changed, and INVVPID leaves alone what is of the EPT, and of
- * other vCPUs. In its own section, or any context in which it does not run.
+ * other vCPUs. On shadow tables INVVPID does for both. In its own section, or any
+ * context in which it does not run.
  */
 void vmx_flush_tlb(struct vhm_vcpu *vcpu)
 {
@@ -181,7 +189,7 @@ void vmx_flush_tlb(struct vhm_vcpu *vcpu)
 		vmx->flush = true;
 	else if (vmx->flushes != atomic64_read(&vcpu->vm->remote_tlb_flush) || !vmx->vpid ||
 		 !vmx_config.invvpid || WARN_ON_ONCE(!vmx_invvpid(vmx->vpid)))
-		invept(vmx);
+		flush_all(vmx);
 }
 
 /* ---- the VMCS -------------------------------------------------------------------------- */
@@ -206,6 +214,9 @@ static noinline void build(struct vmx_vcpu *vmx)
 	if (vmx_config.proc2 & VMX_PROC2_XSAVES)
 		vmcs_write64(VMCS_XSS_EXIT_BITMAP, 0);
 	vmcs_write_nat(VMCS_CR0_MASK, ~(u64)X86_CR0_TS);
+	/* every #PF, where they exit at all */
+	vmcs_write32(VMCS_PF_ERROR_MASK, 0);
+	vmcs_write32(VMCS_PF_ERROR_MATCH, 0);
 	vmcs_write32(VMCS_GUEST_ACTIVITY, 0);
 	vmcs_write_nat(VMCS_GUEST_PENDING_DBG, 0);
 	vmcs_write16(VMCS_HOST_CS_SEL, __KERNEL_CS);
@@ -236,8 +247,10 @@ static noinline void write_host(struct vmx_vcpu *vmx, const struct vmx_cpu *c)
 	vmcs_write32(VMCS_HOST_SYSENTER_CS, c->sysenter_cs);
 	vmcs_write_nat(VMCS_HOST_SYSENTER_ESP, c->sysenter_esp);
 	vmcs_write_nat(VMCS_HOST_SYSENTER_EIP, c->sysenter_eip);
-	vmcs_write64(VMCS_HOST_EFER, c->efer);
-	vmcs_write64(VMCS_HOST_PAT, c->pat);
+	if (vmx_loads_efer_pat()) {
+		vmcs_write64(VMCS_HOST_EFER, c->efer);
+		vmcs_write64(VMCS_HOST_PAT, c->pat);
+	}
 	vmx->host_cpu = smp_processor_id();
 }
 
@@ -365,7 +378,7 @@ static int vmx_section_enter(struct vhm_vcpu *vcpu)
 	if (unlikely(c->last != vmx || vmx->host_cpu != smp_processor_id()))
 		arrive(vmx, c);
 	if (unlikely(vmx->flush))
-		invept(vmx);
+		flush_all(vmx);
 	if (unlikely(cr4 != vmx->host_cr4))
 		vmcs_write_nat(VMCS_HOST_CR4, cr4 | X86_CR4_VMXE);
 	vmx->host_cr4 = cr4;
@@ -555,6 +568,10 @@ static int vmx_setup(void)
 	setup_l1d_flush();
 	/* a guest could stop the host's CPU by changing the size of a page it executes */
 	vhm_caps.exec_4k_only = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
+	if (vhm_caps.shadow) {
+		ctl_fields[VC_ROOT].field = VMCS_GUEST_CR3;
+		vhm_caps.max_page_level = vhm_caps.exec_4k_only ? 1 : 2;
+	}
 	r = vmx_bitmap_alloc() ?: vmx_identity_alloc();
 	for_each_possible_cpu(cpu) {
 		struct page *page = alloc_pages_node(cpu_to_node(cpu), GFP_KERNEL | __GFP_ZERO, 0);

@@ -18,7 +18,7 @@
  * the value that holds, and a bit each for "not yet in the VMCS".
  */
 enum vmx_ctl {
-	VC_PROC, VC_PROC2, VC_ENTRY, VC_EXCEPTIONS, VC_INTR_STATE, VC_EPTP, VC_EVENT,
+	VC_PROC, VC_PROC2, VC_ENTRY, VC_EXCEPTIONS, VC_INTR_STATE, VC_ROOT, VC_EVENT,
 	VC_EVENT_ERROR, VC_EVENT_LEN, VC_NR
 };
 #define VC_ALL		(BIT(VC_NR) - 1)
@@ -50,12 +50,12 @@ struct vmx_vcpu {
 	bool fresh;		/* [m] the VMCS is to be built anew */
 	bool launched;		/* [o] VMRESUME from now on, in this section */
 	bool intr_state_valid;	/* [o] ctl[VC_INTR_STATE] is what the last exit left */
-	bool flush;		/* [m] INVEPT when the next section begins */
+	bool flush;		/* [m] all translations go when the next section begins */
 	bool current_here;	/* [o] the VMCS may be accessed */
 	u8 real;		/* [m] VMX_UNPAGED, VMX_V86: as the VMCS stands */
 	u16 real_iopl;		/* [o] the guest's RFLAGS.IOPL while VMX_V86 */
-	u64 eptp;		/* [m] */
-	u64 flushes;		/* [o] vm->remote_tlb_flush at the last INVEPT */
+	u64 root;		/* [m] EPT pointer, or CR3 on shadow tables */
+	u64 flushes;		/* [o] vm->remote_tlb_flush when all went last */
 	u16 vpid;		/* [c] 0: none */
 	u64 host_rsp;		/* [o] as it stands in the VMCS */
 	u64 hw_rip, hw_rsp, hw_rflags;	/* [o] as they stand in the VMCS */
@@ -102,6 +102,16 @@ extern struct vmx_config vmx_config;
 static inline bool vmx_unrestricted(void)
 {
 	return vmx_config.proc2 & VMX_PROC2_UNRESTRICTED;
+}
+
+/*
+ * Without it, which only is so on shadow tables, guests have the host's PAT, whose
+ * entries for RAM and for devices are those that the shadow's leaves use, and of
+ * the host's EFER what entries and sections do not change.
+ */
+static inline bool vmx_loads_efer_pat(void)
+{
+	return vmx_config.entry & VMX_ENTRY_LOAD_EFER;
 }
 
 /* caps.c */

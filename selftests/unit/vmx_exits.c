@@ -10,6 +10,8 @@
 #undef ARRAY_SIZE
 #include "ktap.h"
 
+struct vhm_caps vhm_caps;
+
 u32 vmx_intr_state(struct vmx_vcpu *vmx)
 {
 	return vmx->ctl_dirty;
@@ -34,7 +36,7 @@ static const struct { const char *name; u8 kind; } manual[] = {
 	{ "SIPI", VHM_X_UNKNOWN }, { "I/O SMI", VHM_X_UNKNOWN }, { "other SMI", VHM_X_UNKNOWN },
 	{ "interrupt window", VHM_X_IRQ_WINDOW }, { "NMI window", VHM_X_NMI_WINDOW },
 	{ "task switch", VHM_X_TASK_SWITCH }, { "CPUID", VHM_X_CPUID }, { "GETSEC", INSN_UD },
-	{ "HLT", VHM_X_HLT }, { "INVD", VHM_X_INVD }, { "INVLPG", VHM_X_UNKNOWN },
+	{ "HLT", VHM_X_HLT }, { "INVD", VHM_X_INVD }, { "INVLPG", VHM_X_CR },
 	{ "RDPMC", VHM_X_RDPMC }, { "RDTSC", VHM_X_RDTSC }, { "RSM", VHM_X_RSM },
 	{ "VMCALL", VHM_X_HYPERCALL }, { "VMCLEAR", INSN_UD }, { "VMLAUNCH", INSN_UD },
 	{ "VMPTRLD", INSN_UD }, { "VMPTRST", INSN_UD }, { "VMREAD", INSN_UD },

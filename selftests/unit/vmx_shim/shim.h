@@ -32,12 +32,16 @@ typedef uint64_t u64;
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
 #define _ASM_EXTABLE(from, to)
 #define DECLARE_PER_CPU(type, name) extern type name
+#define module_param(name, type, perm)
 #define module_param_named(name, var, type, perm)
 #define MODULE_PARM_DESC(name, text)
 #define pr_err(fmt, ...)	shim_print(pr_fmt(fmt), ##__VA_ARGS__)
 
 #define X86_CR0_PE		BIT(0)
+#define X86_CR0_WP		BIT(16)
 #define X86_CR0_PG		BIT(31)
+#define X86_CR4_PAE		BIT(5)
+#define X86_CR4_PCIDE		BIT(17)
 #define DB_VECTOR		1
 #define DF_VECTOR		8
 #define SS_VECTOR		12
