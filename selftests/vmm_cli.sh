@@ -11,17 +11,9 @@ tiny() {
 	printf '%s\n' -d "$dev" -k "$tmp/tiny" -m 64
 }
 
-# Busybox and one script: an emulated host is slow at starting programs.
-build_initrd() {
-	mkdir -p "$tmp/root/bin" "$tmp/root/dev" "$tmp/root/proc" "$tmp/root/sys" &&
-	cp /bin/busybox "$tmp/root/bin/" &&
-	cat >"$tmp/root/init" <<-'END' && chmod 755 "$tmp/root/init" || return
-	#!/bin/busybox sh
-	export PATH=/bin
-	/bin/busybox --install -s /bin
-	mount -t devtmpfs dev /dev
-	mount -t proc proc /proc
-	mount -t sysfs sys /sys
+# What a guest does is said by its kernel's parameters.
+guest_todo() {
+	todo <<-'END'
 	do=
 	for word in $(cat /proc/cmdline); do
 		case $word in t.do=*) do=${word#*=} ;; esac
@@ -37,13 +29,7 @@ build_initrd() {
 	idle)	echo ready; sleep 5 ;;
 	shell)	setsid cttyhack sh ;;
 	esac
-	poweroff -f
 	END
-	(cd "$tmp/root" && find . | cpio -o -H newc --quiet) >"$tmp/initrd"
-}
-
-linux() {
-	printf '%s\n' -d "$dev" -k "$kernel" -i "$tmp/initrd" -m 128
 }
 
 test_usage() {
@@ -316,13 +302,6 @@ same() {
 	[ "$(tail -q -c 300 "$@" | sed -n 's/^[0-9a-f]\{8\} \([0-9a-f]\{8\} [0-9a-f]\{8\}\)$/\1/p' |
 		sort -u | wc -l)" = 1 ]
 }
-# ask WANT COMMAND...: a command to a control socket; its status in $st
-ask() {
-	timeout -k 5 120 "$hv" "${@:2}" >"$tmp/said" 2>"$tmp/err" </dev/null
-	st=$?
-	[ $st = "$1" ] || st="status $st"
-}
-
 test_control() {
 	local pid n socket=$tmp/socket
 
@@ -452,7 +431,7 @@ test_owner() {
 
 echo "TAP version 13"
 : >"$tmp/err"
-if ! cp "$here/out/vmm_guest" "$tmp/tiny" || ! build_initrd; then
+if ! cp "$here/out/vmm_guest" "$tmp/tiny" || ! build_initrd || ! guest_todo; then
 	echo "Bail out! no guests: run make in $here"
 	exit 1
 fi

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "snapshot.h"
-#include "vmm.h"
+#include "virtio.h"
 
 #define REQUEST_MAX	4096
 
@@ -38,7 +38,6 @@
 	"method Stop() -> ()\n\n" \
 	"# Writes the VM to the file whose descriptor comes with the request,\n" \
 	"# empty and open for writing.  The VM is paused meanwhile.\n" \
-	"# Fails for a VM with virtio devices.\n" \
 	"method Snapshot() -> ()\n\n" \
 	"error Failed (message: string)\n"
 
@@ -147,7 +146,10 @@ static void write_snapshot(struct vm *vm)
 	int err;
 
 	pthread_mutex_lock(&vm->bus.lock);
-	err = snapshot_write(vm, c->passed);
+	err = virtio_freeze(vm);
+	if (!err)
+		err = snapshot_write(vm, c->passed);
+	virtio_thaw(vm);
 	pthread_mutex_unlock(&vm->bus.lock);
 	close(c->passed);
 	c->passed = -1;
@@ -163,8 +165,6 @@ static void do_snapshot(struct vm *vm)
 {
 	if (vm->control->passed < 0)
 		fail(vm->control, "no file came with the request");
-	else if (vm->virtio)
-		fail(vm->control, "a guest with virtio devices cannot be kept yet");
 	else
 		when_parked(vm, write_snapshot);
 }

@@ -182,6 +182,19 @@ unsigned int pci_add_cap(struct pci_dev *d, u8 id, unsigned int len)
 	return at;
 }
 
+bool pci_load(struct pci_dev *d, const u8 *config)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(d->config); i++)
+		if ((config[i] ^ d->config[i]) & ~d->writable[i])
+			return false;
+	memcpy(d->config, config, sizeof(d->config));
+	pci_decode(d);
+	msix_control_written(d);
+	return true;
+}
+
 void pci_add(struct pci_dev *d)
 {
 	struct pci *pci = d->vm->pci;

@@ -275,8 +275,7 @@ static int run(int argc, char **argv)
 static bool fits_restore(const struct run_options *opt)
 {
 	return !opt->kernel && !opt->initrd && !opt->append &&
-	       opt->memory == defaults.memory && opt->cpus == defaults.cpus &&
-	       !opt->nr_disks && !opt->nr_nets && !opt->vsock && !opt->rng;
+	       opt->memory == defaults.memory && opt->cpus == defaults.cpus;
 }
 
 static int restore(int argc, char **argv)
@@ -286,10 +285,10 @@ static int restore(int argc, char **argv)
 	static struct vm vm;
 
 	if (argc < 2 || argv[1][0] == '-')
-		die("usage: hv restore FILE [--device PATH] [--control PATH] [--no-sandbox]");
+		die("usage: hv restore FILE [OPTION...] (the guest's devices, --device, --control, --no-sandbox)");
 	parse_run(argc - 1, argv + 1, &opt);
 	if (!fits_restore(&opt))
-		die("restore: the snapshot says kernel, memory, CPUs and devices (only --device, --control and --no-sandbox fit)");
+		die("restore: the snapshot says kernel, memory and CPUs (only the devices, --device, --control and --no-sandbox fit)");
 	snapshot_open(&from, argv[1]);
 	opt.memory = from.memory;
 	opt.cpus = from.cpus;

@@ -113,6 +113,16 @@ void msix_raise(struct pci_dev *d, unsigned int vector)
 		return;
 }
 
+void msix_load(struct pci_dev *d, unsigned int vector, const u32 *entry)
+{
+	struct msix_vector *v = &d->vector[vector];
+
+	if (v->live)
+		vector_unbind(d, v);
+	memcpy(v->entry, entry, sizeof(v->entry));
+	v->entry[3] &= PCI_MSIX_ENTRY_CTRL_MASKBIT;
+}
+
 void msix_reset(struct pci_dev *d)
 {
 	unsigned int i;

@@ -84,6 +84,12 @@ unsigned int pci_add_cap(struct pci_dev *d, u8 id, unsigned int len);
 /* Give it the next slot; dies when there is none left. */
 void pci_add(struct pci_dev *d);
 
+/*
+ * Take what the guest had written from another device's configuration space;
+ * false, with nothing changed, if what it cannot write differs.
+ */
+bool pci_load(struct pci_dev *d, const u8 *config);
+
 /* msix.c */
 
 /* `nr` vectors with table and PBA at these places of the BAR; dies. */
@@ -95,6 +101,8 @@ void msix_pba(struct pci_dev *d, u32 offset, u8 *data, unsigned int len,
 void msix_control_written(struct pci_dev *d);
 /* Interrupt the guest, now or when it unmasks; no vector is fine. */
 void msix_raise(struct pci_dev *d, unsigned int vector);
+/* A vector's entry from a snapshot; pci_load() then binds it. */
+void msix_load(struct pci_dev *d, unsigned int vector, const u32 *entry);
 /* Forget interrupts that wait for unmasking. */
 void msix_reset(struct pci_dev *d);
 

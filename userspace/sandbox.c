@@ -79,7 +79,7 @@ static const u32 vsock_ioctls[] = {
 static const u32 vhost_ioctls[] = {
 	VHOST_GET_FEATURES, VHOST_SET_FEATURES, VHOST_SET_VRING_NUM,
 	VHOST_SET_VRING_BASE, VHOST_SET_VRING_ADDR, VHOST_SET_VRING_KICK,
-	VHOST_SET_VRING_CALL,
+	VHOST_SET_VRING_CALL, VHOST_GET_VRING_BASE,
 };
 
 static const int rng_calls[] = {

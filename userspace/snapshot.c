@@ -23,7 +23,7 @@
 #include "vmm.h"
 
 #define MAGIC		"hv-snap"
-#define VERSION		1
+#define VERSION		2
 #define ALIGNMENT	(2 * MIB)
 #define PAGE		4096
 
@@ -187,4 +187,5 @@ void snapshot_open(struct snapshot *s, const char *path)
 	s->memory = h.memory;
 	s->offset = h.offset;
 	s->cpus = h.cpus;
+	s->state.found = 0;
 }

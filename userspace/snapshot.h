@@ -13,6 +13,7 @@
 struct blob {
 	u8 *p;
 	size_t len, cap;
+	unsigned int found;	/* records that state_load() has used */
 	bool overflow;
 };
 
@@ -20,8 +21,8 @@ struct blob {
 void state_prepare(struct vm *vm);
 
 /*
- * Append the state of the VM to `b`.  Every vCPU is parked, and the bus lock
- * is held.  0, or a negative errno of the call that failed; -ENOSPC if it
+ * Append the state of the VM to `b`.  Every vCPU is parked, the devices are
+ * frozen, and the bus lock is held.  0, or a negative errno of the call that failed; -ENOSPC if it
  * does not fit.
  */
 int state_save(struct vm *vm, struct blob *b);
@@ -30,7 +31,7 @@ int state_save(struct vm *vm, struct blob *b);
 const char *state_check(const struct blob *b);
 
 /* Give a new VM, whose threads do not run yet, a checked state; or die. */
-void state_load(struct vm *vm, const struct blob *b);
+void state_load(struct vm *vm, struct blob *b);
 
 /* What restoring a snapshot starts from. */
 struct snapshot {
@@ -45,8 +46,8 @@ struct snapshot {
 void snapshot_open(struct snapshot *s, const char *path);
 
 /*
- * Write the VM to `fd`, an empty file.  Every vCPU is parked, and the bus
- * lock is held.  0, or a negative errno.
+ * Write the VM to `fd`, an empty file.  Every vCPU is parked, the devices are
+ * frozen, and the bus lock is held.  0, or a negative errno.
  */
 int snapshot_write(struct vm *vm, int fd);
 

@@ -6,8 +6,9 @@
  * A record is a header, then its bytes, then zeroes up to a multiple of eight.
  * Records are found by name and number: their order is free, and a reader
  * refuses what it does not know, because a state that it drops would be lost.
- * Devices register their registers as plain bytes; what the kernel keeps is
- * read and written by the calls of the table below.
+ * Devices register their registers as plain bytes, virtio_state.c has those of
+ * virtio devices, numbered as they were added; what the kernel keeps is read
+ * and written by the calls of the table below.
  *
  * Source: the KVM API document, for what each call carries and in which order
  * the calls make a vCPU whole.
@@ -18,10 +19,11 @@
 #include <sys/ioctl.h>
 
 #include "snapshot.h"
-#include "vmm.h"
+#include "virtio.h"
 
 #define CPUID_MAX	256	/* entries of a vCPU's CPUID */
 #define MSRS_MAX	1024
+#define VIRTIO		"virtio"	/* name of its records */
 
 struct record {
 	char name[16];		/* ends with a 0 */
@@ -47,8 +49,7 @@ static void blob_put(struct blob *b, const char *name, u32 nr,
 }
 
 /* The bytes of a record; their number in *len. NULL if there is none. */
-static const void *blob_find(const struct blob *b, const char *name, u32 nr,
-			     u32 *len)
+static const void *blob_find(struct blob *b, const char *name, u32 nr, u32 *len)
 {
 	const struct record *r;
 	size_t at;
@@ -58,6 +59,7 @@ static const void *blob_find(const struct blob *b, const char *name, u32 nr,
 		r = (const void *)(b->p + at);
 		if (r->nr == nr && !strcmp(r->name, name)) {
 			*len = r->len;
+			b->found++;
 			return r + 1;
 		}
 	}
@@ -131,7 +133,7 @@ static int get_rows(const struct vm *vm, int fd, u32 nr, struct blob *b,
 	return 0;
 }
 
-static void set_rows(const struct vm *vm, int fd, u32 nr, const struct blob *b,
+static void set_rows(const struct vm *vm, int fd, u32 nr, struct blob *b,
 		     const struct kernel_row *row, size_t n)
 {
 	const void *data;
@@ -190,7 +192,7 @@ static int get_msrs(struct vcpu *vcpu, struct blob *b)
 	return 0;
 }
 
-static void set_msrs(struct vcpu *vcpu, const struct blob *b)
+static void set_msrs(struct vcpu *vcpu, struct blob *b)
 {
 	const struct kvm_msrs *m;
 	u32 len, done;
@@ -289,7 +291,7 @@ static void check_features(const struct vm *vm, const struct kvm_cpuid2 *saved)
 	free(now);
 }
 
-static void set_vcpu(struct vcpu *vcpu, const struct blob *b)
+static void set_vcpu(struct vcpu *vcpu, struct blob *b)
 {
 	struct vm *vm = vcpu->vm;
 	const struct kvm_cpuid2 *c;
@@ -315,6 +317,7 @@ static void set_vcpu(struct vcpu *vcpu, const struct blob *b)
 
 int state_save(struct vm *vm, struct blob *b)
 {
+	const struct virtio *v;
 	unsigned int i;
 	int err = 0;
 
@@ -332,6 +335,12 @@ int state_save(struct vm *vm, struct blob *b)
 	for (i = 0; i < vm->nr_states; i++)
 		blob_put(b, vm->states[i].name, 0, vm->states[i].data,
 			 vm->states[i].len);
+	for (v = vm->virtio; v; v = v->next) {
+		struct virtio_saved s;
+
+		virtio_save(v, &s);
+		blob_put(b, VIRTIO, v->nr, &s, sizeof(s));
+	}
 	return err ? err : b->overflow ? -ENOSPC : 0;
 }
 
@@ -350,7 +359,7 @@ const char *state_check(const struct blob *b)
 	return NULL;
 }
 
-static void load_devices(struct vm *vm, const struct blob *b)
+static void load_devices(struct vm *vm, struct blob *b)
 {
 	const void *data;
 	unsigned int i;
@@ -366,7 +375,45 @@ static void load_devices(struct vm *vm, const struct blob *b)
 	}
 }
 
-void state_load(struct vm *vm, const struct blob *b)
+static void load_virtio(struct vm *vm, struct blob *b)
+{
+	const struct virtio_saved *s;
+	const char *wrong;
+	struct virtio *v;
+	u32 len;
+
+	s = blob_find(b, VIRTIO, vm->virtio ? vm->virtio->nr + 1 : 0, &len);
+	if (s && len == sizeof(*s))
+		die("snapshot: the guest has more devices (say %s as well)",
+		    virtio_option(s->id));
+	for (v = vm->virtio; v; v = v->next) {
+		s = blob_find(b, VIRTIO, v->nr, &len);
+		if (!s)
+			die("snapshot: the guest has no %s there, as device %u",
+			    v->ops->name, v->nr + 1);
+		wrong = len == sizeof(*s) ? virtio_load(v, s) : "damaged";
+		if (wrong)
+			die("snapshot: %s for the guest's device %u: %s",
+			    virtio_option(v->id), v->nr + 1, wrong);
+	}
+}
+
+/* A record that nobody asked for would be lost. */
+static void check_all_used(const struct blob *b)
+{
+	const struct record *r;
+	unsigned int n = 0;
+	size_t at;
+
+	for (at = 0; at < b->len; at += sizeof(*r) + ALIGN_UP((size_t)r->len, 8)) {
+		r = (const void *)(b->p + at);
+		n++;
+	}
+	if (n != b->found)
+		die("snapshot: it has state that this hv does not know");
+}
+
+void state_load(struct vm *vm, struct blob *b)
 {
 	struct kvm_clock_data clock;
 	const void *data;
@@ -374,6 +421,7 @@ void state_load(struct vm *vm, const struct blob *b)
 	u32 len;
 
 	load_devices(vm, b);
+	load_virtio(vm, b);
 	for (i = 0; i < 3; i++) {
 		data = blob_find(b, "IRQCHIP", i, &len);
 		if (!data || len != sizeof(struct kvm_irqchip))
@@ -393,4 +441,5 @@ void state_load(struct vm *vm, const struct blob *b)
 	memcpy(&clock, data, len);
 	clock = (struct kvm_clock_data){ .clock = clock.clock };
 	vm_ioctl(vm, vm->fd, KVM_SET_CLOCK, &clock);
+	check_all_used(b);
 }

@@ -63,7 +63,7 @@ static bool start_queue(struct virtio *v, int fd, unsigned int i)
 	struct msix_vector *vector = v->vector[i] < v->pci.nr_vectors ?
 				     &v->pci.vector[v->vector[i]] : NULL;
 	struct vhost_vring_state size = { .index = i, .num = q->size };
-	struct vhost_vring_state base = { .index = i };
+	struct vhost_vring_state base = { .index = i, .num = q->next_avail };
 	struct vhost_vring_addr addr = {
 		.index = i,
 		.desc_user_addr = (uintptr_t)q->d,
@@ -90,5 +90,20 @@ bool vhost_start(struct virtio *v, int fd, unsigned int nr)
 	for (i = 0; i < nr; i++)
 		if (!start_queue(v, fd, i))
 			return false;
+	return true;
+}
+
+bool vhost_freeze(struct virtio *v, int fd, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		struct vhost_vring_state base = { .index = i };
+
+		if (ioctl(fd, VHOST_GET_VRING_BASE, &base))
+			return false;
+		/* The other index is in the used ring: the kernel looks there. */
+		v->queue[i].next_avail = base.num;
+	}
 	return true;
 }

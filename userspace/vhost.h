@@ -20,4 +20,10 @@ u64 vhost_features(int fd, u64 features);
  */
 bool vhost_start(struct virtio *v, int fd, unsigned int nr);
 
+/*
+ * Have queues that no longer run say how far they are, for virtq's state and
+ * the next vhost_start(); false if the kernel does not.  Device's lock held.
+ */
+bool vhost_freeze(struct virtio *v, int fd, unsigned int nr);
+
 #endif

@@ -163,16 +163,29 @@ static void reset(struct virtio *v)
 	msix_reset(&v->pci);
 }
 
-/* The device takes the driver's choice of features, or does not say so. */
-static bool features_ok(const struct virtio *v)
+bool virtio_features_ok(const struct virtio *v)
 {
 	return !(v->features & ~v->offered) && virtio_has(v, VIRTIO_F_VERSION_1);
 }
 
-void virtio_set_status(struct virtio *v, u8 status)
+void virtio_queue_features(const struct virtio *v, struct virtq *q)
+{
+	q->packed = virtio_has(v, VIRTIO_F_RING_PACKED);
+	q->event_idx = virtio_has(v, VIRTIO_RING_F_EVENT_IDX);
+	q->indirect = virtio_has(v, VIRTIO_RING_F_INDIRECT_DESC);
+}
+
+/* What was offered before this counts as notified. */
+static void kick_all(struct virtio *v)
 {
 	unsigned int i;
 
+	for (i = 0; i < v->nr_queues; i++)
+		kick(v->kick_fd[i]);
+}
+
+void virtio_set_status(struct virtio *v, u8 status)
+{
 	if (!status) {
 		reset(v);
 		return;
@@ -180,7 +193,7 @@ void virtio_set_status(struct virtio *v, u8 status)
 	/* Bits are only ever added, and NEEDS_RESET is ours. */
 	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (!(v->status & VIRTIO_CONFIG_S_FEATURES_OK) &&
-	    (status & VIRTIO_CONFIG_S_FEATURES_OK) && !features_ok(v))
+	    (status & VIRTIO_CONFIG_S_FEATURES_OK) && !virtio_features_ok(v))
 		status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	v->status |= status;
 	if (v->started || !(v->status & VIRTIO_CONFIG_S_DRIVER_OK))
@@ -191,9 +204,52 @@ void virtio_set_status(struct virtio *v, u8 status)
 		return;
 	}
 	v->started = true;
-	/* What was offered before this counts as notified. */
+	kick_all(v);
+}
+
+int virtio_freeze(struct vm *vm)
+{
+	struct virtio *v;
+	int err = 0;
+
+	for (v = vm->virtio; v; v = v->next) {
+		pthread_mutex_lock(&v->lock);
+		if (v->started && v->ops->freeze && !v->ops->freeze(v))
+			err = -EIO;
+	}
+	return err;
+}
+
+void virtio_thaw(struct vm *vm)
+{
+	struct virtio *v;
+
+	for (v = vm->virtio; v; v = v->next) {
+		if (v->started && v->ops->start && !v->ops->start(v))
+			virtio_needs_reset(v);
+		kick_all(v);
+		pthread_mutex_unlock(&v->lock);
+	}
+}
+
+/*
+ * A device that a snapshot says was at work.  An interrupt may have been on its
+ * way then: the driver looks once more, which costs nothing.
+ */
+static void go_on(struct virtio *v)
+{
+	unsigned int i;
+
+	if (v->ops->start && !v->ops->start(v))
+		die("snapshot: the %s cannot go on: %s", v->ops->name,
+		    strerror(errno));
+	if (v->ops->restored)
+		v->ops->restored(v);
+	kick_all(v);
 	for (i = 0; i < v->nr_queues; i++)
-		kick(v->kick_fd[i]);
+		msix_raise(&v->pci, v->vector[i]);
+	if (atomic_load(&v->isr) & ISR_CONFIG)
+		msix_raise(&v->pci, v->config_vector);
 }
 
 void virtio_add(struct vm *vm, struct virtio *v, u16 id, unsigned int queues)
@@ -201,6 +257,8 @@ void virtio_add(struct vm *vm, struct virtio *v, u16 id, unsigned int queues)
 	unsigned int i;
 
 	v->nr_queues = queues;
+	v->id = id;
+	v->nr = vm->virtio ? vm->virtio->nr + 1 : 0;
 	v->watch_fd = -1;
 	v->offered |= 1ULL << VIRTIO_F_VERSION_1 |
 		      1ULL << VIRTIO_RING_F_EVENT_IDX |
@@ -224,6 +282,8 @@ void virtio_start(struct vm *vm)
 	int err;
 
 	for (v = vm->virtio; v; v = v->next) {
+		if (v->started)
+			go_on(v);
 		if (v->delegated)
 			continue;
 		sem_init(&v->running, 0, 0);

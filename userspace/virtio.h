@@ -35,12 +35,25 @@ struct virtio_ops {
 	bool (*start)(struct virtio *v);
 	/* The driver resets a started device.  Lock held. */
 	void (*stop)(struct virtio *v);
+	/*
+	 * Leave guest memory alone, with all in the rings that a snapshot needs,
+	 * until start() is called again; false if that failed.  Lock held.
+	 */
+	bool (*freeze)(struct virtio *v);
+	/* What a snapshot keeps besides: into, or from, `own`.  Lock held. */
+	void (*save)(const struct virtio *v, u8 *own);
+	/* NULL, or why this device is not the one that was kept. */
+	const char *(*load)(struct virtio *v, const u8 *config, const u8 *own);
+	/* The guest goes on from a snapshot; after start().  Lock held. */
+	void (*restored)(struct virtio *v);
 };
 
 struct virtio {
 	struct pci_dev pci;
 	const struct virtio_ops *ops;
 	struct virtio *next;
+	unsigned int nr;	/* counts the VM's devices from 0 */
+	u16 id;			/* virtio's device type */
 	pthread_mutex_t lock;
 	pthread_t thread;
 	sem_t running;
@@ -78,6 +91,14 @@ void virtio_start(struct vm *vm);	/* threads exist, once privileges are gone */
 void virtio_join(struct vm *vm);	/* after vm_stop(): threads end */
 
 /*
+ * From freeze to thaw no device touches guest memory or its own state: all
+ * their locks are held.  Bus lock held, every vCPU parked.  0, or -EIO if a
+ * device's data could not be made durable; thaw either way.
+ */
+int virtio_freeze(struct vm *vm);
+void virtio_thaw(struct vm *vm);
+
+/*
  * Wait up to `timeout` ms for something to do, and do it; false once the VM is
  * stopped.  What the thread does all the time.
  */
@@ -95,10 +116,59 @@ void virtio_config_changed(struct virtio *v);
 /* The driver broke the rules: nothing works until it resets.  Lock held. */
 void virtio_needs_reset(struct virtio *v);
 
+/* virtio_state.c: what a snapshot keeps of a device, of a fixed layout */
+
+#define VIRTIO_OWN	32
+
+struct virtio_saved_queue {
+	u64 desc, driver, device;
+	u16 size, next_avail, next_used, vector;
+	u8 ready, broken, avail_wrap, used_wrap;
+	u8 zero[4];
+};
+
+struct virtio_saved {
+	u16 id, nr_queues;
+	u32 config_len;
+	u64 features;
+	u32 feature_select[2];
+	u16 queue_select, config_vector;
+	u8 status, generation, started, isr;
+	struct virtio_saved_queue queue[VIRTIO_QUEUES];
+	u8 config[128];
+	u8 own[VIRTIO_OWN];	/* ops->save()'s */
+	u8 pci[256];
+	u32 msix[MSIX_MAX][4];
+};
+
+/* Fill in all of `s` from a frozen device. */
+void virtio_save(const struct virtio *v, struct virtio_saved *s);
+
+/*
+ * Make a new device, whose thread does not run yet, what an untrusted `s` says,
+ * as far as a guest could have made it that; virtio_start() sets it going.
+ * NULL, or why it cannot be; then only a reset helps.
+ */
+const char *virtio_load(struct virtio *v, const struct virtio_saved *s);
+
+/* The option of hv that makes a device of this type. */
+const char *virtio_option(u16 id);
+
 /* virtio_pci.c */
 void virtio_pci_init(struct vm *vm, struct virtio *v, u16 id);
 /* Bind notifications to kick_fd, or unbind.  Bus lock held. */
 void virtio_set_status(struct virtio *v, u8 status);	/* both locks held */
+
+/* A vector that the device has, or MSIX_NONE. */
+static inline u16 virtio_vector(const struct virtio *v, u16 vector)
+{
+	return vector < v->pci.nr_vectors ? vector : MSIX_NONE;
+}
+
+/* Take the features that the driver has chosen into a queue; bus lock held. */
+void virtio_queue_features(const struct virtio *v, struct virtq *q);
+/* The device takes the driver's choice of features. */
+bool virtio_features_ok(const struct virtio *v);
 
 static inline bool virtio_has(const struct virtio *v, unsigned int bit)
 {

@@ -174,9 +174,53 @@ static u32 blk_request(struct virtio *v, unsigned int queue,
 	return in_len > UINT32_MAX ? UINT32_MAX : in_len;
 }
 
+/* Requests are carried out at once: only the host's cache has anything left. */
+static bool blk_freeze(struct virtio *v)
+{
+	struct blk *b = (struct blk *)v;
+
+	return b->read_only || !fdatasync(b->fd);
+}
+
+struct blk_own {
+	char id[VIRTIO_BLK_ID_BYTES];
+	u8 read_only;
+};
+
+static void blk_save(const struct virtio *v, u8 *own)
+{
+	const struct blk *b = (const struct blk *)v;
+	struct blk_own o = { .read_only = b->read_only };
+
+	_Static_assert(sizeof(o) <= VIRTIO_OWN, "room for it");
+	memcpy(o.id, b->id, sizeof(o.id));
+	memcpy(own, &o, sizeof(o));
+}
+
+/* Another disk in its place would be destroyed by what the guest believes. */
+static const char *blk_load(struct virtio *v, const u8 *config, const u8 *own)
+{
+	const struct virtio_blk_config *was = (const void *)config;
+	struct blk *b = (struct blk *)v;
+	struct blk_own o;
+
+	memcpy(&o, own, sizeof(o));
+	if (was->capacity != b->sectors)
+		return "its disk was of another size";
+	if (o.read_only != b->read_only)
+		return o.read_only ? "its disk was read-only (add \",ro\")" :
+				     "its disk was writable";
+	if (memcmp(o.id, b->id, sizeof(o.id)))
+		return "its disk had another id (add \",id=NAME\" if this is a copy)";
+	return NULL;
+}
+
 static const struct virtio_ops blk_ops = {
 	.name = "disk",
 	.request = blk_request,
+	.freeze = blk_freeze,
+	.save = blk_save,
+	.load = blk_load,
 };
 
 static void blk_configure(struct blk *b)
@@ -241,21 +285,34 @@ static void blk_open(struct blk *b, const char *path)
 	blk_lock(b, path);
 }
 
+/* "FILE[,ro][,id=NAME]"; a file's own name may have commas, too. */
+static void blk_parse(struct blk *b, char *path)
+{
+	char *option, *name = NULL;
+
+	while ((option = strrchr(path, ','))) {
+		if (!strcmp(option, ",ro"))
+			b->read_only = true;
+		else if (!strncmp(option, ",id=", 4))
+			name = option + 4;
+		else
+			break;
+		*option = 0;
+	}
+	if (!name)
+		name = basename(path);
+	memcpy(b->id, name, strnlen(name, sizeof(b->id)));
+}
+
 void virtio_blk_add(struct vm *vm, const char *arg)
 {
 	struct blk *b = calloc(1, sizeof(*b));
-	char *path = strdup(arg), *option, *name;
+	char *path = strdup(arg);
 
 	if (!b || !path)
 		die("disk: out of memory");
-	option = strrchr(path, ',');
-	if (option && !strcmp(option, ",ro")) {
-		b->read_only = true;
-		*option = 0;
-	}
+	blk_parse(b, path);
 	blk_open(b, path);
-	name = basename(path);
-	memcpy(b->id, name, strnlen(name, sizeof(b->id)));
 	blk_configure(b);
 	b->v.ops = &blk_ops;
 	virtio_add(vm, &b->v, VIRTIO_ID_BLOCK, 1);

@@ -140,6 +140,28 @@ static bool net_start(struct virtio *v)
 				set_backend(n, n->tap));
 }
 
+static bool net_freeze(struct virtio *v)
+{
+	struct net *n = (struct net *)v;
+
+	if (n->vhost >= 0)
+		return set_backend(n, -1) && vhost_freeze(v, n->vhost, QUEUES);
+	if (n->have_room)
+		virtq_unpop(&v->queue[RX], &n->room);
+	n->have_room = false;
+	return true;
+}
+
+/* The address is the guest's, whichever was asked for here. */
+static const char *net_load(struct virtio *v, const u8 *config,
+			    const u8 *own __maybe_unused)
+{
+	if (config[0] & 1)
+		return "its address is no station's";
+	memcpy(v->config, config, v->config_len);
+	return NULL;
+}
+
 static void net_stop(struct virtio *v)
 {
 	struct net *n = (struct net *)v;
@@ -158,6 +180,8 @@ static const struct virtio_ops net_ops = {
 	.event = net_event,
 	.start = net_start,
 	.stop = net_stop,
+	.freeze = net_freeze,
+	.load = net_load,
 };
 
 static void open_tap(struct net *n, const char *name)

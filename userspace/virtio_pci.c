@@ -9,7 +9,6 @@
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
-#include <linux/virtio_ring.h>
 
 #include "virtio.h"
 
@@ -83,18 +82,11 @@ static struct common image(const struct virtio *v)
 	return r;
 }
 
-static u16 a_vector(const struct virtio *v, u16 vector)
-{
-	return vector < v->pci.nr_vectors ? vector : MSIX_NONE;
-}
-
 static void enable_queue(struct virtio *v, struct virtq *q)
 {
 	if (q->ready)
 		return;
-	q->packed = virtio_has(v, VIRTIO_F_RING_PACKED);
-	q->event_idx = virtio_has(v, VIRTIO_RING_F_EVENT_IDX);
-	q->indirect = virtio_has(v, VIRTIO_RING_F_INDIRECT_DESC);
+	virtio_queue_features(v, q);
 	if (!(v->status & VIRTIO_CONFIG_S_FEATURES_OK) || !virtq_enable(q))
 		virtio_needs_reset(v);
 }
@@ -109,7 +101,7 @@ static void queue_written(struct virtio *v, u32 reg,
 		return;
 	q = &v->queue[v->queue_select];
 	if (reg == REG(queue_msix_vector)) {
-		v->vector[v->queue_select] = a_vector(v, c->queue_msix_vector);
+		v->vector[v->queue_select] = virtio_vector(v, c->queue_msix_vector);
 		return;
 	}
 	if (q->ready)
@@ -166,7 +158,7 @@ static void common_written(struct virtio *v, u32 reg,
 		features_written(v, c->guest_feature);
 		break;
 	case REG(msix_config):
-		v->config_vector = a_vector(v, c->msix_config);
+		v->config_vector = virtio_vector(v, c->msix_config);
 		break;
 	case REG(device_status):
 		virtio_set_status(v, c->device_status);

@@ -2,8 +2,9 @@
 /*
  * Sockets between guest and host (AF_VSOCK), served by vhost-vsock.
  *
- * The third queue, of events, is the device's own; nothing happens there, as
- * the guest never moves to another host while it runs.
+ * The third queue, of events, is the device's own; all that happens there is
+ * that a guest which goes on from a snapshot is told: its connections ended with
+ * the machine that was kept, and its number may be another.
  * Source: Virtual I/O Device (VIRTIO) 1.2, "Socket Device".
  */
 #include <errno.h>
@@ -18,6 +19,7 @@
 
 #define QUEUES		3
 #define VHOST_QUEUES	2
+#define EVENTS		2	/* the queue */
 
 struct vsock {
 	struct virtio v;
@@ -41,10 +43,31 @@ static void vsock_stop(struct virtio *v)
 	vsock_run((struct vsock *)v, 0);
 }
 
+static bool vsock_freeze(struct virtio *v)
+{
+	struct vsock *s = (struct vsock *)v;
+
+	return vsock_run(s, 0) && vhost_freeze(v, s->vhost, VHOST_QUEUES);
+}
+
+static void vsock_restored(struct virtio *v)
+{
+	struct virtio_vsock_event e = { .id = VIRTIO_VSOCK_EVENT_TRANSPORT_RESET };
+	struct virtq *q = &v->queue[EVENTS];
+	struct virtq_chain *c = &v->chain;
+
+	if (!virtq_pop(q, c))
+		return;
+	virtq_push(q, c, iov_write(c->iov + c->nr_out, c->nr_in, 0, &e, sizeof(e)));
+	virtio_interrupt(v, EVENTS);
+}
+
 static const struct virtio_ops vsock_ops = {
 	.name = "vsock",
 	.start = vsock_start,
 	.stop = vsock_stop,
+	.freeze = vsock_freeze,
+	.restored = vsock_restored,
 };
 
 void virtio_vsock_add(struct vm *vm, u32 cid)

@@ -86,6 +86,15 @@ int virtq_pop(struct virtq *q, struct virtq_chain *c)
 	return ret > 0;
 }
 
+void virtq_unpop(struct virtq *q, const struct virtq_chain *c)
+{
+	if (q->packed && q->next_avail < c->slots) {
+		q->next_avail += q->size;
+		q->avail_wrap = !q->avail_wrap;
+	}
+	q->next_avail -= c->slots;
+}
+
 void virtq_push(struct virtq *q, const struct virtq_chain *c, u32 written)
 {
 	if (q->packed)

@@ -52,6 +52,9 @@ void virtq_reset(struct virtq *q);	/* keeps `mem` */
 /* Next request: 1, or 0 when there is none or the queue is broken. */
 int virtq_pop(struct virtq *q, struct virtq_chain *c);
 
+/* Take back the last pop: the request waits in the ring again. */
+void virtq_unpop(struct virtq *q, const struct virtq_chain *c);
+
 /* Give it back, with so many bytes written to its buffers; in order of pops. */
 void virtq_push(struct virtq *q, const struct virtq_chain *c, u32 written);
 

@@ -82,3 +82,49 @@ error() {
 	fi
 	check "error: $name" 1
 }
+
+# build_initrd [MODULE...]: busybox, vmm_io and modules in the order of loading;
+# one init for all tests, as an emulated host is slow at starting programs
+build_initrd() {
+	local module file root=$tmp/root kver=${kernel##*/vmlinuz-}
+
+	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/mnt" "$root/lib" &&
+	cp /bin/busybox "$here/out/vmm_io" "$root/bin/" || return
+	for module in "$@"; do
+		modprobe -S "$kver" --show-depends "$module" || return
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$tmp/modules"
+	while read -r file; do
+		cp "$file" "$root/lib/" || return
+		echo "insmod /lib/${file##*/} || echo no module $file"
+	done <"$tmp/modules" >"$root/lib/load"
+	cat >"$root/init" <<-'EOF' && chmod 755 "$root/init" || return
+	#!/bin/busybox sh
+	export PATH=/bin
+	/bin/busybox --install -s /bin
+	mount -t devtmpfs dev /dev
+	mount -t proc proc /proc
+	mount -t sysfs sys /sys
+	. /lib/load
+	. /todo
+	poweroff -f
+	EOF
+	(cd "$root" && find . | cpio -o -H newc --quiet) >"$tmp/base"
+}
+
+# todo: the commands on standard input become the guest's; $tmp/initrd has them
+todo() {
+	cat >"$tmp/todo"
+	(cd "$tmp" && echo todo | cpio -o -H newc --quiet) >"$tmp/todo.cpio"
+	cat "$tmp/base" "$tmp/todo.cpio" >"$tmp/initrd"
+}
+
+linux() {
+	printf '%s\n' -d "$dev" -k "$kernel" -i "$tmp/initrd" -m 128
+}
+
+# ask WANT COMMAND...: a command to a control socket; its status in $st
+ask() {
+	timeout -k 5 "${limit:-120}" "$hv" "${@:2}" >"$tmp/said" 2>"$tmp/err" </dev/null
+	st=$?
+	[ $st = "$1" ] || st="status $st"
+}

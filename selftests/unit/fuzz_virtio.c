@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A hostile virtio driver: rings whose bytes are the input, and accesses to all
- * registers, against a disk and the entropy device.
+ * registers, against a disk and the entropy device; and a hostile snapshot.
  *
  * Input: a byte of feature bits and one for the queue's size, then 8-byte
  * orders (see order()), then, past the orders' end, what guest memory holds
@@ -75,6 +75,25 @@ static void set_up(struct virtio *v, u8 flags, u8 size)
 	bar(v, COMMON(device_status), 15, 1);
 }
 
+/*
+ * The device is kept, up to seven bytes of that change, and it goes on from there;
+ * what was wrong is told or is something that a guest could have done.
+ */
+static void keep_and_load(struct virtio *v, const u8 *o)
+{
+	struct virtio_saved s;
+	unsigned int i;
+
+	virtio_save(v, &s);
+	for (i = 0; i < o[1] % 8u; i++)
+		((u8 *)&s)[((o[2] | o[3] << 8) + i) % sizeof(s)] ^= o[4 + i % 4];
+	bar(v, COMMON(device_status), 0, 1);	/* as new */
+	if (virtio_load(v, &s) || !v->started)
+		return;
+	bar(v, 0x3000, 0, 2);
+	virtio_turn(v, 0);
+}
+
 /* An access of the guest, to BAR, configuration space or its own memory. */
 static void order(struct virtio *v, const u8 *o)
 {
@@ -82,7 +101,7 @@ static void order(struct virtio *v, const u8 *o)
 	unsigned int len = 1 << o[1] % 3;
 	bool is_write = o[1] & 4;
 
-	switch (o[0] % 5) {
+	switch (o[0] % 6) {
 	case 0:
 		bus_access(&vm->bus, BUS_MMIO, PCI_MEM_START + at % 0x20000,
 			   (u8 *)&value, len, is_write);
@@ -102,6 +121,9 @@ static void order(struct virtio *v, const u8 *o)
 	case 4:
 		bar(v, 0x3000, 0, 2);
 		virtio_turn(v, 0);
+		break;
+	case 5:
+		keep_and_load(v, o);
 		break;
 	}
 }

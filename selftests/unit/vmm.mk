@@ -5,7 +5,7 @@ VMM := ../../userspace
 VMM_DEVS := $(addprefix $(VMM)/,bus.c mem.c dev_rtc.c dev_i8042.c dev_pci.c msix.c dev_power.c)
 VMM_BOOT := $(addprefix $(VMM)/,mem.c bus.c boot.c boot_bzimage.c boot_pvh.c acpi.c aml.c)
 VMM_VIRTIO := $(addprefix $(VMM)/,virtq.c virtq_split.c virtq_packed.c virtio.c \
-	virtio_pci.c virtio_blk.c virtio_rng.c)
+	virtio_pci.c virtio_blk.c virtio_rng.c virtio_state.c)
 VMM_HEADERS := $(wildcard $(VMM)/*.h) vmm_board.c
 
 UNIT_TESTS += vmm_serial vmm_bus vmm_boot vmm_dump_acpi
