@@ -29,6 +29,8 @@ HOST_NEEDS := busybox-static cpio kmod
 HOST_NEEDS_amd := qemu-system-x86
 HOST_NEEDS_intel := g++ binutils xz-utils debian-archive-keyring
 CHECK_NEEDS := acpica-tools sparse perl clang expect socat binutils xz-utils libclang-rt-14-dev
+CLIENTS_NEEDS := qemu-system-x86 qemu-utils perl libvirt-daemon-system libvirt-clients
+CLIENTS_NEEDS += grub-common grub-pc-bin grub-efi-amd64-bin dosfstools mtools
 BENCH_NEEDS := gnuplot-nox
 KERNELS_NEEDS := qemu-system-x86 busybox-static cpio kmod xz-utils binutils debian-archive-keyring
 
@@ -47,8 +49,9 @@ help:
 	@echo '                its compiler, and run the selftests on each (2 GB in ~/.cache/hv)'
 	@echo 'make check-models  the selftests of the API on other CPU models of Bochs'
 	@echo '                (MODELS=PATTERN: those whose names match, as lynnfield)'
-	@echo 'make check-clients   boot Debian in QEMU on hv, all machines and irqchips'
-	@echo '                (BOOTS=PATTERN: those whose names match, as microvm or split-4)'
+	@echo 'make check-clients   boot Debian in QEMU on hv, all machines and irqchips,'
+	@echo '                savevm, migration, hot plug, GRUB, and in libvirt'
+	@echo '                (BOOTS=PATTERN: those whose names match, as microvm or migrate)'
 	@echo 'make lint       static checks alone'
 	@echo 'make proofs     what the bounded model checker shows, and that it can fail'
 	@echo '                (cbmc is fetched from Debian 13 where there is none)'
@@ -100,7 +103,7 @@ check-models: needs-host modules
 	@KVER=$(KVER) tools/check-models '$(MODELS)'
 
 check-clients: needs-host modules
-	@tools/need qemu-system-x86
+	@tools/need $(CLIENTS_NEEDS)
 	@KVER=$(KVER) tools/check-clients '$(BOOTS)'
 
 lint: needs-check
