@@ -50,7 +50,7 @@ help:
 	@echo 'make check-models  the selftests of the API on other CPU models of Bochs'
 	@echo '                (MODELS=PATTERN: those whose names match, as lynnfield)'
 	@echo 'make check-clients   boot Debian in QEMU on hv, all machines and irqchips,'
-	@echo '                savevm, migration, hot plug, GRUB, and in libvirt'
+	@echo '                savevm, migration, single steps, GRUB, and in libvirt'
 	@echo '                (BOOTS=PATTERN: those whose names match, as microvm or migrate)'
 	@echo 'make lint       static checks alone'
 	@echo 'make proofs     what the bounded model checker shows, and that it can fail'
