@@ -93,6 +93,35 @@ TEST(bad_ones_fault)
 	vcpu_until_done(guest64(fault_guest));
 }
 
+/* SYSCALL is an instruction only with EFER.SCE, also where the host's has it. */
+extern char landing[];
+asm("landing:	jmp *%rcx");
+
+static void sce_guest(void)
+{
+	uint64_t efer = rdmsr(MSR_EFER);
+
+	wrmsr(MSR_STAR, (uint64_t)SEL_CODE64 << 32);
+	wrmsr(MSR_LSTAR, (uint64_t)landing);
+	for (int i = 0; i < 3; i++) {
+		wrmsr(MSR_EFER, efer & ~EFER_SCE);
+		GUEST_EQ(GUEST_TRY("syscall", : : : "rcx", "r11", "memory"), VEC_UD);
+		guest_sync(i);
+		GUEST_EQ(GUEST_TRY("syscall", : : : "rcx", "r11", "memory"), VEC_UD);
+		wrmsr(MSR_EFER, efer | EFER_SCE);
+		GUEST_EQ(GUEST_TRY("syscall", : : : "rcx", "r11", "memory"), NO_FAULT);
+	}
+}
+
+TEST(no_syscall_without_sce)
+{
+	struct vcpu *vcpu = guest64(sce_guest);
+
+	for (uint64_t i = 0; i < 3; i++)
+		CHECK_EQ(vcpu_until_sync(vcpu), i);
+	vcpu_until_done(vcpu);
+}
+
 static void tsc_guest(void)
 {
 	uint64_t a = rdtsc(), b;
