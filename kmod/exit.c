@@ -324,11 +324,25 @@ static int cr_slow(struct vhm_vcpu *vcpu)
 	return VHM_USER;
 }
 
+/* No memory behind an address: the access of an instruction, or of an event on its way. */
+static int no_memory(struct vhm_vcpu *vcpu)
+{
+	const struct vhm_event *e = &vcpu->ev.interrupted;
+	const u64 data[] = {
+		e->kind << 8 | e->vector, vcpu->exit.hw_reason, vcpu->exit.hw_info1,
+		vcpu->exit.hw_info2, vcpu->last_cpu,
+	};
+
+	if (likely(!e->kind))
+		return vhm_emulate(vcpu);
+	return vhm_internal_error(vcpu, KVM_INTERNAL_ERROR_DELIVERY_EV, 5, data);
+}
+
 static int fault_slow(struct vhm_vcpu *vcpu)
 {
 	int r = vhm_mmu_fault(vcpu, &vcpu->exit.fault);
 
-	return r == VHM_FAULT_MMIO ? vhm_emulate(vcpu) : r;
+	return r == VHM_FAULT_MMIO ? no_memory(vcpu) : r;
 }
 
 /* The shadow's are what others have second-level faults for. */
@@ -345,7 +359,7 @@ static int pf_slow(struct vhm_vcpu *vcpu)
 {
 	int r = vhm_shadow_fault(vcpu);
 
-	return r == VHM_FAULT_MMIO ? vhm_emulate(vcpu) : r;
+	return r == VHM_FAULT_MMIO ? no_memory(vcpu) : r;
 }
 
 /* ---- exceptions --------------------------------------------------------------------------- */
@@ -453,12 +467,18 @@ static const struct { exit_fn fast, slow; } rows[VHM_X_NR] = {
 	[VHM_X_RDTSC ... VHM_X_UNKNOWN] = { leave, unexpected },
 };
 
-/* Something more is to be done before it: out of the way of all other exits. */
+/*
+ * Something more is to be done before it: out of the way of all other exits. What
+ * the exit cut short goes in again at the next entry, and the CPU looks for an
+ * interrupt of the host's only when it is in: where it never gets in, nothing but
+ * the end of the section lets the host have its CPU back.
+ */
 static noinline int special_fast(struct vhm_vcpu *vcpu)
 {
-	/* what the exit cut short goes in again at the next entry */
-	if (vcpu->ev.interrupted.kind)
+	if (vcpu->ev.interrupted.kind) {
 		set_bit(VHM_REQ_EVENT, &vcpu->requests);
+		return VHM_SLOW;
+	}
 	if (vcpu->pv_eoi_armed && !vhm_pv_eoi_exit(vcpu))
 		return VHM_SLOW;
 	return rows[vcpu->exit.kind].fast(vcpu);
