@@ -203,3 +203,23 @@ TEST(reset_vector)
 	expect_out(vcpu, 0x80, 0x5a);
 	vcpu_expect(vcpu, KVM_EXIT_HLT);
 }
+
+/* Long mode may be enabled long before it is active, and long before PAE is. */
+TEST(enabled_before_pae)
+{
+	static const uint8_t code[] = { 0xe6, 0x40, 0xf4 };	/* outb %al, $0x40; hlt */
+	struct vcpu *vcpu = vcpu_new(vm_new(), 0);
+	struct kvm_sregs s;
+
+	if (on_stock_kvm() && on_tcg())
+		SKIP("QEMU's TCG leaves the host without its CR0 at the exit");
+	vcpu_real(vcpu, code, sizeof(code));
+	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_SREGS, &s));
+	s.efer |= EFER_LME;
+	CHECK_EQ(s.cr4 & CR4_PAE, 0);
+	CHECK_OK(IOCTL(vcpu->fd, KVM_SET_SREGS, &s));
+	vcpu_expect(vcpu, KVM_EXIT_IO);
+	vcpu_expect(vcpu, KVM_EXIT_HLT);
+	CHECK_OK(IOCTL(vcpu->fd, KVM_GET_SREGS, &s));
+	CHECK_EQ(s.efer, EFER_LME);
+}

@@ -132,16 +132,19 @@ static void store_cr(struct svm_vcpu *svm, const struct vhm_state *st)
 	vmcb->cr0 = (st->cr0 & ~HIDDEN_CR0) | svm->cr0_forced;
 	vmcb->cr2 = st->cr2;
 	vmcb->cr4 = svm_cr4(st);
-	/* VMRUN demands SVME; the guest is not shown it */
+	/*
+	 * VMRUN demands SVME; the guest is not shown it. LME does nothing until paging is
+	 * on, which exits: until then the hardware has none. (QEMU's TCG, at the exit of
+	 * a guest with LME and without PAE, does not load the host's CR0.)
+	 */
 	vmcb->efer = st->efer | EFER_SVME;
+	if (!(st->efer & EFER_LMA))
+		vmcb->efer &= ~EFER_LME;
 	if (!vhm_caps.shadow) {
 		vmcb->cr3 = st->cr3;
 		return;
 	}
-	/* the shadow's entries have the bit; no long mode before the guest is in it */
-	vmcb->efer |= EFER_NX;
-	if (!(st->efer & EFER_LMA))
-		vmcb->efer &= ~EFER_LME;
+	vmcb->efer |= EFER_NX;	/* the shadow's entries have the bit */
 }
 
 /* svm_state_store - struct vhm_ops->state_store */
